@@ -1,0 +1,1 @@
+"""Finds the structures in a microscope image by itself."""

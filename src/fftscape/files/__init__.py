@@ -1,0 +1,1 @@
+"""Files in, files out: one module a family of formats."""

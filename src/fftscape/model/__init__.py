@@ -1,0 +1,1 @@
+"""Records, settings and errors: what every other room talks about."""

@@ -1,0 +1,420 @@
+"""The records that pass between the stages: frozen, with read-only arrays, axis order (y, x)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fftscape.model.settings import Settings, SpectraSettings
+
+FloatArray = npt.NDArray[np.floating[Any]]
+IntArray = npt.NDArray[np.signedinteger[Any]]
+BoolArray = npt.NDArray[np.bool_]
+
+PIXEL_UNIT = "px"
+UNCALIBRATED = "none (distances are in pixels)"
+
+
+def reciprocal_unit(unit: str) -> str:
+    """Return the unit of spatial frequency that belongs to a unit of distance.
+
+    Examples
+    --------
+    >>> reciprocal_unit("nm"), reciprocal_unit("1/nm")
+    ('1/nm', 'nm')
+    """
+    return unit[2:] if unit.startswith("1/") else f"1/{unit}"
+
+
+class _ReadOnlyArrays:
+    """Makes every NumPy field of a frozen dataclass read-only after construction."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            if isinstance(value, np.ndarray) and value.flags.writeable:
+                view = value.view()
+                view.flags.writeable = False
+                object.__setattr__(self, item.name, view)
+
+
+@dataclass(frozen=True, eq=False)
+class Image(_ReadOnlyArrays):
+    """One grey-scale image with its calibration.
+
+    Parameters
+    ----------
+    data : ndarray, shape (y, x)
+        Real numbers of any dtype; NaN and infinity mark pixels without data.
+    pixel_size : tuple of float
+        Height and width of a pixel in `unit`, (y, x); they may differ.
+    unit : str
+        Unit of `pixel_size`: 'nm', 'um', ...; 'px' where there is no calibration; '1/nm' and the
+        like for images of reciprocal space.
+    name : str
+        A short name, usually the file's stem.
+    calibration_source : str
+        Where the pixel size came from, for people to judge ('Zeiss tag 34118').
+    source : str
+        The file it was read from, or '' for an array.
+    metadata : mapping
+        What the file says about itself, plain values only.
+    notes : tuple of str
+        What was done or noticed while reading ('RGB converted to luminance').
+
+    Examples
+    --------
+    >>> image = Image(np.zeros((3, 4)), pixel_size=(0.5, 0.25), unit="nm")
+    >>> image.shape, image.field_of_view
+    ((3, 4), (1.5, 1.0))
+    """
+
+    data: npt.NDArray[Any]
+    pixel_size: tuple[float, float] = (1.0, 1.0)
+    unit: str = PIXEL_UNIT
+    name: str = "image"
+    calibration_source: str = UNCALIBRATED
+    source: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns."""
+        return self.data.shape[0], self.data.shape[1]
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether distances have a physical unit."""
+        return self.unit != PIXEL_UNIT
+
+    @property
+    def field_of_view(self) -> tuple[float, float]:
+        """Height and width of the image in `unit`."""
+        return self.shape[0] * self.pixel_size[0], self.shape[1] * self.pixel_size[1]
+
+
+@dataclass(frozen=True, eq=False)
+class WindowGrid(_ReadOnlyArrays):
+    """Where the windows lie.
+
+    Parameters
+    ----------
+    size, step : tuple of int
+        In pixels, (y, x).
+    origins_y, origins_x : ndarray of int, shapes (window_y,) and (window_x,)
+        First row and column of each window. The last window reaches the image's edge, so its
+        distance to the one before may be smaller than the step.
+    image_shape : tuple of int
+        Rows and columns of the image.
+    valid : ndarray of bool, shape (window_y, window_x)
+        False where a window holds pixels without data; such windows take no part.
+    """
+
+    size: tuple[int, int]
+    step: tuple[int, int]
+    origins_y: IntArray
+    origins_x: IntArray
+    image_shape: tuple[int, int]
+    valid: BoolArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of windows along y and x."""
+        return len(self.origins_y), len(self.origins_x)
+
+    @property
+    def n_valid(self) -> int:
+        """Number of windows that take part."""
+        return int(self.valid.sum())
+
+    @property
+    def centres_y(self) -> FloatArray:
+        """Rows of the window centres; pixel centres lie at whole numbers."""
+        return self.origins_y + (self.size[0] - 1) / 2
+
+    @property
+    def centres_x(self) -> FloatArray:
+        """Columns of the window centres; pixel centres lie at whole numbers."""
+        return self.origins_x + (self.size[1] - 1) / 2
+
+    def to_map(self, values: npt.NDArray[Any]) -> FloatArray:
+        """Lay per-window values out as a map.
+
+        Parameters
+        ----------
+        values : ndarray, shape (n_valid, ...)
+            One entry for each valid window, in row-major order.
+
+        Returns
+        -------
+        ndarray of float32, shape (..., window_y, window_x)
+            NaN where a window takes no part.
+        """
+        out = np.full((*values.shape[1:], *self.shape), np.nan, np.float32)
+        out[..., self.valid] = np.moveaxis(values, 0, -1)
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class LocalSpectra(_ReadOnlyArrays):
+    """One scaled half-plane spectrum for each valid window.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (n_valid, feature)
+        Features are the half plane (frequency_y, frequency_x >= 0), flattened, each frequency
+        that stands for itself and its opposite weighted by sqrt(2): scalar products are those
+        of the full plane.
+    grid : WindowGrid
+        Where the windows lie.
+    settings : SpectraSettings
+        How the values were made.
+    """
+
+    values: npt.NDArray[np.float32]
+    grid: WindowGrid
+    settings: SpectraSettings
+
+
+@dataclass(frozen=True, eq=False)
+class Scree(_ReadOnlyArrays):
+    """The scree plot and the number of components read from it.
+
+    Parameters
+    ----------
+    explained_variance : ndarray, shape (rank,)
+        Eigenvalues of the second-moment matrix of the (whitened, where the rule says so) spectra,
+        largest first.
+    explained_variance_ratio : ndarray, shape (rank,)
+        The same, divided by the sum over all eigenvalues.
+    null_variance : ndarray, shape (rank,), or None
+        The same eigenvalues for white noise sent through the same windows.
+    threshold : float or None
+        Eigenvalues above it count as structure.
+    n_components : int
+        The number chosen (>= 1; 1 means that no second structure was found).
+    rule : str
+        Name of the rule: 'noise-null', 'elbow' or 'user'.
+    reason : str
+        One sentence for people.
+    """
+
+    explained_variance: FloatArray
+    explained_variance_ratio: FloatArray
+    null_variance: FloatArray | None
+    threshold: float | None
+    n_components: int
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Factorization(_ReadOnlyArrays):
+    """A non-negative factorization of local spectra.
+
+    Parameters
+    ----------
+    factors : ndarray of float32, shape (component, feature)
+        Half-plane factors of unit Euclidean norm, strongest component first.
+    loadings : ndarray of float32, shape (n_valid, component)
+        Non-negative weights.
+    reconstruction_error : float
+        Frobenius norm of (values - loadings @ factors) divided by that of the values.
+    n_iter : int
+        Iterations of the best start.
+    converged : bool
+        Whether the tolerance was reached.
+    """
+
+    factors: npt.NDArray[np.float32]
+    loadings: npt.NDArray[np.float32]
+    reconstruction_error: float
+    n_iter: int
+    converged: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks(_ReadOnlyArrays):
+    """Spots of the factors as a table of equally long columns, strongest first in a component.
+
+    Opposite spots (k and -k) are one row.
+
+    Parameters
+    ----------
+    component : ndarray of int, shape (peak,)
+        Index of the component, from 0.
+    d_spacing, d_spacing_uncertainty : ndarray of float, shape (peak,)
+        1/|k| and its standard uncertainty, in the image's unit.
+    angle, angle_uncertainty : ndarray of float, shape (peak,)
+        Direction of k in degrees [0, 180), counter-clockwise from +x as seen on screen.
+    frequency_y, frequency_x : ndarray of float, shape (peak,)
+        k in cycles per unit; +y points down, frequency_x >= 0.
+    intensity : ndarray of float, shape (peak,)
+        Height above the local background, relative to the component's strongest spot.
+    significance : ndarray of float, shape (peak,)
+        The same height in units of the background's robust spread.
+    unit : str
+        Unit of the d-spacings.
+    """
+
+    component: IntArray
+    d_spacing: FloatArray
+    d_spacing_uncertainty: FloatArray
+    angle: FloatArray
+    angle_uncertainty: FloatArray
+    frequency_y: FloatArray
+    frequency_x: FloatArray
+    intensity: FloatArray
+    significance: FloatArray
+    unit: str = PIXEL_UNIT
+
+    def __len__(self) -> int:
+        """Return the number of spots."""
+        return len(self.component)
+
+    @property
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """The table as a dictionary of columns (for example for ``pandas.DataFrame``)."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "unit"}
+
+    def of(self, component: int) -> Peaks:
+        """Return the rows of one component."""
+        rows = self.component == component
+        return Peaks(**{name: column[rows] for name, column in self.columns.items()}, unit=self.unit)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation(_ReadOnlyArrays):
+    """Which component each pixel belongs to.
+
+    Parameters
+    ----------
+    labels : ndarray of int16, shape (y, x)
+        Index of the strongest component; -1 where no valid window covers the pixel.
+    area_fractions : ndarray of float, shape (component,)
+        Share of each component in the labelled pixels.
+    """
+
+    labels: npt.NDArray[np.int16]
+    area_fractions: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class WindowAdvice:
+    """A suggested window and step with the reasons.
+
+    Parameters
+    ----------
+    size, step : tuple of int
+        In pixels, (y, x).
+    period : float
+        The dominant period in pixels, NaN where none stands out.
+    reasons : tuple of str
+        Sentences for people.
+    """
+
+    size: tuple[int, int]
+    step: tuple[int, int]
+    period: float
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class AnalysisRecord(_ReadOnlyArrays):
+    """Everything one analysis found, as plain data (`fftscape.Analysis` adds what can be done with it).
+
+    Parameters
+    ----------
+    image : Image
+        What was analysed.
+    grid : WindowGrid
+        Where the windows lay.
+    scree : Scree
+        Scree plot and number of components.
+    factors : ndarray of float32, shape (component, frequency_y, frequency_x)
+        Full-plane factors with zero frequency at index ``size // 2`` of both axes; unit norm.
+    loadings : ndarray of float32, shape (component, window_y, window_x)
+        Non-negative maps; NaN where a window takes no part.
+    residual : ndarray of float32, shape (window_y, window_x)
+        Norm of what the model leaves of each window's spectrum, relative to the spectrum's norm.
+    shares : ndarray of float, shape (component,)
+        Each component's part of the sum of all loadings; components are in falling order of it.
+    segmentation : Segmentation
+        Labels at image scale.
+    peaks : Peaks
+        Spots of the factors.
+    reconstruction_error : float
+        Relative error of the factorization.
+    n_iter : int
+        Iterations it took.
+    converged : bool
+        Whether it reached its tolerance.
+    settings : Settings
+        Every setting as used: window and step are filled in, n_components stays 'auto' if it was.
+    provenance : mapping
+        Versions and the input's SHA-256; nothing that changes between equal runs.
+    notes : tuple of str
+        What a reader of the result must know (advisor's reasons, warnings).
+    """
+
+    image: Image
+    grid: WindowGrid
+    scree: Scree
+    factors: npt.NDArray[np.float32]
+    loadings: npt.NDArray[np.float32]
+    residual: npt.NDArray[np.float32]
+    shares: FloatArray
+    segmentation: Segmentation
+    peaks: Peaks
+    reconstruction_error: float
+    n_iter: int
+    converged: bool
+    settings: Settings
+    provenance: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_components(self) -> int:
+        """Number of components; 1 means that no second structure was found."""
+        return len(self.factors)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int16]:
+        """Index of the strongest component of each pixel, shape (y, x); -1 where none covers it."""
+        return self.segmentation.labels
+
+    @property
+    def area_fractions(self) -> FloatArray:
+        """Share of each component in the labelled pixels."""
+        return self.segmentation.area_fractions
+
+    @cached_property
+    def frequency_y(self) -> FloatArray:
+        """Spatial frequencies of the factors' rows, cycles per unit; zero at index size // 2."""
+        return np.fft.fftshift(np.fft.fftfreq(self.grid.size[0], self.image.pixel_size[0]))
+
+    @cached_property
+    def frequency_x(self) -> FloatArray:
+        """Spatial frequencies of the factors' columns, cycles per unit; zero at index size // 2."""
+        return np.fft.fftshift(np.fft.fftfreq(self.grid.size[1], self.image.pixel_size[1]))
+
+    @property
+    def position_y(self) -> FloatArray:
+        """Distance of the window centres from the centre of the first pixel row, in the image's unit."""
+        return self.grid.centres_y * self.image.pixel_size[0]
+
+    @property
+    def position_x(self) -> FloatArray:
+        """Distance of the window centres from the centre of the first pixel column, in the image's unit."""
+        return self.grid.centres_x * self.image.pixel_size[1]
+
+    @property
+    def frequency_unit(self) -> str:
+        """Unit of the spatial frequencies."""
+        return reciprocal_unit(self.image.unit)

@@ -1,0 +1,176 @@
+"""Every setting and its default, written once.
+
+Command-line options, the configuration file, presets and the manifest are all derived from
+these structures. They are frozen and hashable, so that equality tells what must be run again.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from fftscape.model.errors import InvalidSettingError
+
+Taper = Literal["hann", "hamming", "none"]
+Scaling = Literal["amplitude", "sqrt", "log"]
+Rule = Literal["noise-null", "elbow"]
+Start = Literal["spa", "nndsvd", "nndsvda", "random"]
+Preset = Literal["default", "published"]
+
+PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
+Pair = tuple[PositiveInt, PositiveInt]
+
+
+class _Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the settings: immutable, hashable, strict about unknown names."""
+
+
+class WindowSettings(_Frozen, frozen=True, kw_only=True):
+    """The moving window, in pixels, axis order (y, x); None leaves the choice to the advisor."""
+
+    size: Pair | None = None
+    step: Pair | None = None
+
+
+class SpectraSettings(_Frozen, frozen=True, kw_only=True):
+    """What happens to each window before (taper, mean) and after (scaling, norm) its transform."""
+
+    taper: Taper = "hann"
+    remove_mean: bool = True
+    scaling: Scaling = "sqrt"
+    unit_norm: bool = True
+
+
+class RankSettings(_Frozen, frozen=True, kw_only=True):
+    """How the number of components is chosen.
+
+    `margin` is the factor by which an eigenvalue must exceed the largest one of the noise null.
+    """
+
+    n_components: PositiveInt | Literal["auto"] = "auto"
+    rule: Rule = "noise-null"
+    margin: PositiveFloat = 2.0
+    max_components: PositiveInt = 20
+    n_eigenvalues: PositiveInt = 30
+    seed: int = 0
+
+
+class FactorizationSettings(_Frozen, frozen=True, kw_only=True):
+    """How the non-negative factorization is started and stopped."""
+
+    starts: tuple[Start, ...] = ("spa", "nndsvda", "random", "random", "random")
+    max_iter: PositiveInt = 500
+    tolerance: PositiveFloat = 1e-5
+    seed: int = 0
+
+
+class PeakSettings(_Frozen, frozen=True, kw_only=True):
+    """Which maxima of a factor count as spots.
+
+    `min_significance` is the height above the local radial background in units of its robust
+    spread.
+    """
+
+    min_significance: PositiveFloat = 6.0
+    max_peaks: PositiveInt = 24
+
+
+class Settings(_Frozen, frozen=True, kw_only=True):
+    """All settings of one analysis."""
+
+    preset: Preset = "default"
+    windows: WindowSettings = WindowSettings()
+    spectra: SpectraSettings = SpectraSettings()
+    rank: RankSettings = RankSettings()
+    factorization: FactorizationSettings = FactorizationSettings()
+    peaks: PeakSettings = PeakSettings()
+
+
+# The 2020 paper's flow as far as its text tells: raw |FFT| of the bare window, uncentred SVD for
+# the scree plot, scikit-learn's NMF defaults of the time. An assumption, stated in the docs.
+PRESETS: Mapping[str, Settings] = {
+    "default": Settings(),
+    "published": Settings(
+        preset="published",
+        spectra=SpectraSettings(taper="none", remove_mean=False, scaling="amplitude", unit_norm=False),
+        rank=RankSettings(rule="elbow"),
+        factorization=FactorizationSettings(starts=("nndsvd",), max_iter=200, tolerance=1e-4),
+    ),
+}
+
+T = TypeVar("T", bound=_Frozen)
+
+
+def merged(settings: T, changes: Mapping[str, Any]) -> T:
+    """Return `settings` with nested `changes` applied and everything validated.
+
+    Parameters
+    ----------
+    settings : Settings
+        The values to start from.
+    changes : mapping
+        Nested plain values as a TOML file holds them, for example
+        ``{"windows": {"size": [64, 64]}}``.
+
+    Returns
+    -------
+    Settings
+        A new, validated structure of the same type.
+
+    Raises
+    ------
+    InvalidSettingError
+        If a name is unknown or a value is not allowed; the message names the setting.
+
+    Examples
+    --------
+    >>> merged(Settings(), {"rank": {"n_components": 3}}).rank.n_components
+    3
+    """
+    plain = msgspec.to_builtins(settings)
+    _overlay(plain, changes)
+    try:
+        return msgspec.convert(plain, type(settings))
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at `$.")
+        place = f" for '{where.rstrip('`')}'" if where else ""
+        raise InvalidSettingError(f"Invalid setting{place}: {reason.rstrip('.')}.") from None
+
+
+def _overlay(plain: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(plain.get(key), dict):
+            _overlay(plain[key], value)
+        else:
+            plain[key] = value
+
+
+def as_pair(value: int | tuple[int, int] | None, name: str) -> Pair | None:
+    """Return `value` as (y, x): one int counts for both axes.
+
+    Raises
+    ------
+    InvalidSettingError
+        If it is neither a positive int nor a pair of them.
+
+    Examples
+    --------
+    >>> as_pair(64, "window")
+    (64, 64)
+    """
+    if value is None:
+        return None
+    numbers = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value, value)
+    try:
+        pair = tuple(operator.index(number) for number in numbers)
+    except TypeError:
+        pair = ()
+    if len(pair) != 2 or min(pair) < 1:
+        raise InvalidSettingError(
+            f"{name} must be a positive whole number of pixels or a pair (y, x) of them, not {value!r}."
+        )
+    return pair[0], pair[1]
