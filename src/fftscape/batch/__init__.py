@@ -1,0 +1,1 @@
+"""Many images: find them, analyse each, publish its result, summarise, verify."""
