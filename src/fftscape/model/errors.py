@@ -10,7 +10,15 @@ class InvalidSettingError(FftscapeError, ValueError):
 
 
 class UnreadableFileError(FftscapeError, OSError):
-    """A file cannot be read as an image, or a result cannot be read or written."""
+    """A file cannot be read as an image, or a result cannot be read back."""
+
+    def __str__(self) -> str:
+        """Return the sentence itself (OSError would otherwise format its arguments)."""
+        return str(self.args[0]) if self.args else ""
+
+
+class UnwritableOutputError(FftscapeError, OSError):
+    """A result cannot be written where it was asked for."""
 
     def __str__(self) -> str:
         """Return the sentence itself (OSError would otherwise format its arguments)."""
