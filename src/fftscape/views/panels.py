@@ -1,0 +1,274 @@
+"""One panel each: every function draws one part of a result into the axes it is given and returns them."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fftscape.model.records import AnalysisRecord, FloatArray, Peaks, Scree
+from fftscape.views import style
+from fftscape.views.geometry import (
+    Extent,
+    display_aspect,
+    factor_extent,
+    factor_view,
+    image_extent,
+    map_edges,
+)
+from fftscape.views.placing import Points, spot_labels
+from fftscape.views.raster import block_means, contrast, labels_over
+from fftscape.views.scalebar import draw_scale_bar
+from fftscape.views.wording import percent, shown_unit
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+
+
+def plot_image(record: AnalysisRecord, ax: Axes) -> Axes:
+    """Draw the analysed image in grey with its scale bar; pixels without data are light grey.
+
+    Parameters
+    ----------
+    record : AnalysisRecord
+        The result.
+    ax : Axes
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        The same axes, in the image's unit, y pointing down.
+    """
+    blocks = block_means(record.image.data)
+    low, high = contrast(blocks.values)
+    ax.imshow(
+        np.ma.masked_invalid(blocks.values), cmap="gray", vmin=low, vmax=high, interpolation="antialiased",
+        extent=_blocks_extent(record, blocks.factor, blocks.values.shape).for_imshow,
+    )  # fmt: skip
+    ax.set_title("Image")
+    return _image_frame(record, ax)
+
+
+def plot_labels(record: AnalysisRecord, ax: Axes) -> Axes:
+    """Draw the components' colours over the grey image, with a legend to the right of the axes.
+
+    Parameters and returned axes are those of `plot_image`. Pixels that no window covers stay grey.
+    """
+    from matplotlib.patches import Patch
+
+    blocks = block_means(record.image.data)
+    ax.imshow(
+        labels_over(blocks, record.labels), interpolation="antialiased",
+        extent=_blocks_extent(record, blocks.factor, blocks.values.shape).for_imshow,
+    )  # fmt: skip
+    swatches = [
+        Patch(facecolor=style.component_colour(k), label=f"{k + 1}  {percent(float(part))}")
+        for k, part in enumerate(record.area_fractions)
+    ]
+    ax.legend(
+        handles=swatches, loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=7.5,
+        handlelength=1, handleheight=1, handletextpad=0.5, labelspacing=0.35,
+    )  # fmt: skip
+    ax.set_title("Labels: the strongest component")
+    return _image_frame(record, ax)
+
+
+def plot_loading(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
+    """Draw the map of one component (counted from 0) at its place in the image.
+
+    A cell stands for the window around whose centre it lies; windows that took no part and the rim
+    that no window centre reaches are light grey. The frame has the component's colour.
+    """
+    values = record.loadings[component]
+    mesh = _map(record, values, ax, colours=style.MAP_COLOURS)
+    _colour_bar(mesh, ax)
+    ax.set_title(f"{component + 1}: map (loading)")
+    _image_frame(record, ax)
+    _colour_frame(ax, component)
+    return ax
+
+
+def plot_residual(record: AnalysisRecord, ax: Axes) -> Axes:
+    """Draw where the model does not describe the image: the unexplained part of each window's spectrum."""
+    mesh = _map(record, record.residual, ax, colours=style.RESIDUAL_COLOURS)
+    _colour_bar(mesh, ax)
+    ax.set_title("Residual: what the model leaves")
+    return _image_frame(record, ax)
+
+
+def plot_factor(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
+    """Draw the spectrum of one component (counted from 0) with its spots circled.
+
+    Zero frequency is in the centre and +ky points down as in the image, so that an angle read from
+    the figure, counter-clockwise from +x, is the one in the table of peaks. All factors of a result
+    share the same view, which reaches 1.5 times as far out as the outermost spot. The d-spacings of
+    the strongest spots are written beside them.
+    """
+    extent, view = factor_extent(record), factor_view(record)
+    factor = record.factors[component]
+    # Amplitudes span decades; spectra that were already compressed are shown as they are.
+    exponent = {"amplitude": 0.5, "sqrt": 1.0, "log": 1.0}[record.settings.spectra.scaling]
+    shown = factor.astype(np.float64) ** exponent
+    low, high = _factor_limits(record, shown, view)
+    ax.imshow(shown, cmap=style.FACTOR_COLOURS, vmin=low, vmax=high, interpolation="nearest", extent=extent.for_imshow)
+    ax.set_xlim(view.left, view.right)
+    ax.set_ylim(view.bottom, view.top)
+    ax.set_aspect("equal", anchor="N")
+    unit = shown_unit(record.frequency_unit)
+    ax.set_xlabel(f"kx ({unit})", labelpad=2, parse_math=False)
+    ax.set_ylabel(f"ky ({unit}), down", labelpad=1, parse_math=False)
+    ax.locator_params(nbins=5)
+    ax.set_title(f"{component + 1}: factor (spectrum)")
+    _mark_spots(record.peaks.of(component), ax, cell=1 / (record.grid.size[1] * record.image.pixel_size[1]))
+    _colour_frame(ax, component)
+    return ax
+
+
+def plot_scree(scree: Scree, ax: Axes, *, text_width: int = 60) -> Axes:
+    """Draw the eigenvalues, the null reference and the threshold, the chosen number and why.
+
+    Parameters
+    ----------
+    scree : Scree
+        The scree plot. Filled points are the eigenvalues above the threshold or, where the rule has none,
+        as many as components were chosen.
+    ax : Axes
+        Where to draw.
+    text_width : int
+        Characters in a line of the reason below the axes.
+
+    Returns
+    -------
+    Axes
+        The same axes; the vertical one is logarithmic where any eigenvalue is positive.
+    """
+    values = np.asarray(scree.explained_variance, np.float64)
+    number = np.arange(1, len(values) + 1)
+    chosen = values > scree.threshold if scree.threshold is not None else number <= scree.n_components
+    if scree.null_variance is not None:
+        null = np.asarray(scree.null_variance, np.float64)
+        ax.plot(np.arange(1, len(null) + 1), null, color=style.FAINT, linewidth=1.2, label="white noise", zorder=1)
+    if scree.threshold is not None:
+        ax.axhline(scree.threshold, color="#d55e00", linewidth=1, linestyle=(0, (4, 3)), label="threshold", zorder=1)
+    ax.plot(number, values, color="#9fb6cc", linewidth=0.8, zorder=2)
+    filled = "chosen" if scree.threshold is None else "above the threshold"
+    for those, face, label in ((~chosen, "white", None), (chosen, "#0072b2", filled)):
+        ax.plot(
+            number[those], values[those], linestyle="none", marker="o", markersize=5, markerfacecolor=face,
+            markeredgecolor="#0072b2", label=label, zorder=3,
+        )  # fmt: skip
+    _scree_axes(scree, ax)
+    ax.set_title(f"n = {scree.n_components}", fontweight="bold")
+    ax.annotate(
+        textwrap.fill(scree.reason, text_width), (0, 0), xycoords="axes fraction", xytext=(0, -34),
+        textcoords="offset points", va="top", fontsize=7.5, color=style.INK, parse_math=False, gid="reason",
+    )  # fmt: skip
+    return ax
+
+
+def _scree_axes(scree: Scree, ax: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator, NullFormatter
+
+    values = np.asarray(scree.explained_variance, np.float64)
+    positive = values[values > 0]
+    if positive.size:
+        ax.set_yscale("log")
+        # Eigenvalues that are zero but for rounding would squeeze the others into a line.
+        shown = positive[positive > 1e-6 * positive.max()]
+        levels = [*shown, *([scree.threshold] if scree.threshold is not None and scree.threshold > 0 else [])]
+        ax.set_ylim(min(levels) / 1.6, max(levels) * 1.8)
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    ax.set_xlim(0.4, len(values) + 0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    ax.set_xlabel("eigenvalue number", labelpad=1)
+    ax.set_ylabel("eigenvalue", labelpad=1)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(loc="upper right", frameon=False, fontsize=7.5)
+
+
+def _blocks_extent(record: AnalysisRecord, factor: tuple[int, int], blocks: tuple[int, ...]) -> Extent:
+    """Return where whole blocks lie; the last ones reach past the image and are cut by the axes' limits."""
+    edge, (dy, dx) = image_extent(record.image), record.image.pixel_size
+    return Extent(edge.left, edge.left + blocks[1] * factor[1] * dx, edge.top + blocks[0] * factor[0] * dy, edge.top)
+
+
+def _image_frame(record: AnalysisRecord, ax: Axes) -> Axes:
+    extent = image_extent(record.image)
+    ax.set_facecolor(style.NO_DATA)
+    ax.set_xlim(extent.left, extent.right)
+    ax.set_ylim(extent.bottom, extent.top)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    aspect = display_aspect(extent)
+    ax.set_aspect(aspect, anchor="N")
+    if aspect != 1:
+        stretched = f"{aspect:.3g}× taller" if aspect > 1 else f"{1 / aspect:.3g}× wider"
+        ax.set_xlabel(f"drawn {stretched} than true", fontsize=7.5)
+    draw_scale_bar(ax, extent, record.image.unit)
+    return ax
+
+
+def _map(record: AnalysisRecord, values: FloatArray, ax: Axes, *, colours: str) -> ScalarMappable:
+    top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
+    y_edges, x_edges = map_edges(record)
+    return ax.pcolormesh(
+        x_edges, y_edges, np.ma.masked_invalid(values), cmap=colours, vmin=0, vmax=top if top > 0 else 1.0,
+        antialiased=False, linewidth=0, rasterized=True,
+    )  # fmt: skip
+
+
+def _colour_bar(mappable: ScalarMappable, ax: Axes) -> None:
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        return
+    high = float(mappable.get_clim()[1] or 0)
+    bar = figure.colorbar(mappable, cax=ax.inset_axes((1.02, 0.0, 0.03, 1.0)), ticks=[0, high])
+    bar.ax.set_yticklabels(["0", f"{high:.2g}"])
+    bar.ax.tick_params(length=0, pad=2)
+    bar.outline.set_visible(False)
+
+
+def _colour_frame(ax: Axes, component: int) -> None:
+    for spine in ax.spines.values():
+        spine.set_edgecolor(style.component_colour(component))
+        spine.set_linewidth(2)
+
+
+def _factor_limits(record: AnalysisRecord, shown: FloatArray, view: Extent) -> tuple[float, float]:
+    """Return colour limits from what is in view, without zero frequency and its neighbours (slow brightness)."""
+    ky, kx = record.frequency_y, record.frequency_x
+    in_view = ((ky >= view.top) & (ky <= view.bottom))[:, None] & ((kx >= view.left) & (kx <= view.right))
+    middle_y, middle_x = (n // 2 for n in shown.shape)
+    in_view[max(0, middle_y - 1) : middle_y + 2, max(0, middle_x - 1) : middle_x + 2] = False
+    seen = shown[in_view & np.isfinite(shown)]
+    if seen.size == 0 or seen.max() <= 0:
+        return 0.0, 1.0
+    low, high = float(np.percentile(seen, 10)), float(np.percentile(seen, 99.8))
+    return (low, high) if high > low else (0.0, float(seen.max()))
+
+
+def _mark_spots(peaks: Peaks, ax: Axes, *, cell: float) -> None:
+    """Circle both spots of every peak and write the d-spacing beside the strongest, where there is room.
+
+    `cell` is the width of a frequency in cycles per unit: a circle always goes round it.
+    """
+    from matplotlib.patheffects import withStroke
+
+    ax.apply_aspect()
+    points = Points(ax)
+    size = max(8.0, 1.6 * (points.of(cell, 0)[0] - points.of(0, 0)[0]))
+    x = np.concatenate([peaks.frequency_x, -peaks.frequency_x])
+    y = np.concatenate([peaks.frequency_y, -peaks.frequency_y])
+    ax.plot(
+        x, y, linestyle="none", marker="o", markersize=size, markerfacecolor="none", markeredgecolor=style.SPOT,
+        markeredgewidth=0.9, gid="spots", scalex=False, scaley=False,
+    )  # fmt: skip
+    for label in spot_labels(peaks, points, size):
+        ax.annotate(
+            label.text, label.spot, xytext=label.offset, textcoords="offset points", ha="center", va="center",
+            fontsize=7.5, color="white", parse_math=False, gid="d-spacing",
+            path_effects=[withStroke(linewidth=1.8, foreground="black")],
+        )  # fmt: skip

@@ -1,0 +1,69 @@
+"""A scale bar: a round length, about a fifth of the image's width."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fftscape.views.geometry import Extent
+from fftscape.views.wording import shown_length
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class ScaleBar:
+    """A length in the image's unit and how it is written."""
+
+    length: float
+    text: str
+
+
+def scale_bar(width: float, unit: str) -> ScaleBar:
+    """Return the bar for an image of a given width.
+
+    Parameters
+    ----------
+    width : float
+        Width of the image in `unit`.
+    unit : str
+        Unit of distance; bars in 'px' are never shorter than one pixel.
+
+    Returns
+    -------
+    ScaleBar
+        1, 2 or 5 times a power of ten, the nearest to a fifth of the width.
+
+    Examples
+    --------
+    >>> scale_bar(2.5, "nm")
+    ScaleBar(length=0.5, text='500 pm')
+    """
+    wanted = width / 5
+    exponent = math.floor(math.log10(wanted))
+    # Written as a decimal, because 2 * 10.0**-7 is not the float nearest to 2e-7.
+    choices = [float(f"{digit}e{exponent + up}") for up in (0, 1) for digit in (1, 2, 5)]
+    length = min(choices, key=lambda choice: abs(math.log(choice / wanted)))
+    if unit == "px":
+        length = max(length, 1.0)
+    return ScaleBar(length, shown_length(length, unit))
+
+
+def draw_scale_bar(ax: Axes, extent: Extent, unit: str, *, text_size: float = 8.0) -> None:
+    """Draw the bar into the lower left corner of an image drawn with `extent`, white with a dark rim."""
+    from matplotlib.patheffects import withStroke
+
+    width, height = extent.right - extent.left, extent.bottom - extent.top
+    bar = scale_bar(width, unit)
+    left, level = extent.left + 0.04 * width, extent.bottom - 0.05 * height
+    ax.plot(
+        [left, left + bar.length], [level, level], color="white", linewidth=2.5, solid_capstyle="butt", zorder=5,
+        gid="scale-bar", scalex=False, scaley=False, path_effects=[withStroke(linewidth=4, foreground="black")],
+    )  # fmt: skip
+    ax.annotate(
+        bar.text, (left + bar.length / 2, level), xytext=(0, 3), textcoords="offset points",
+        ha="center", va="bottom", fontsize=text_size, color="white", zorder=5, parse_math=False,
+        path_effects=[withStroke(linewidth=1.5, foreground="black")],
+    )  # fmt: skip
