@@ -1,0 +1,17 @@
+from . import synthetic as synthetic
+from .files.formats import list_images as list_images
+from .files.formats import read as read
+from .model.errors import BackendUnavailableError as BackendUnavailableError
+from .model.errors import FftscapeError as FftscapeError
+from .model.errors import FftscapeWarning as FftscapeWarning
+from .model.errors import InvalidSettingError as InvalidSettingError
+from .model.errors import NoPeaksWarning as NoPeaksWarning
+from .model.errors import NotConvergedWarning as NotConvergedWarning
+from .model.errors import UncalibratedImageError as UncalibratedImageError
+from .model.errors import UnreadableFileError as UnreadableFileError
+from .model.records import Image as Image
+from .model.settings import Settings as Settings
+from .pipeline import Analysis as Analysis
+from .pipeline import analyze as analyze
+from .pipeline import load as load
+from .stages.advisor import suggest_window as suggest_window

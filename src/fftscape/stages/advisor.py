@@ -1,0 +1,129 @@
+"""Which window to take: an image in, `WindowAdvice` with its reasons out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from fftscape.compute.rings import local_maxima, radial_background
+from fftscape.model.errors import InvalidSettingError
+from fftscape.model.records import FloatArray, Image, WindowAdvice
+
+_PERIODS_WANTED = 8
+_PERIODS_NEEDED = 3.5
+_SMALLEST, _LARGEST = 16, 256
+_STEPS_PER_WINDOW = 4
+_TILE = 512
+_TILES_PER_AXIS = 4
+# A period counts when its spot stands this many robust standard deviations out of its ring ...
+_SIGNIFICANCE = 8.0
+# ... and the longest period counts whose spot has at least this part of the strongest one's height.
+_RELATIVE_HEIGHT = 0.3
+# Sizes whose only prime factors are 2 and 3: quick to transform, easy to read.
+_READABLE_SIZES = (16, 18, 24, 32, 36, 48, 64, 72, 96, 108, 128, 144, 192, 216, 256)
+
+
+def suggest_window(image: Image) -> WindowAdvice:
+    """Suggest a window and step for an image.
+
+    Parameters
+    ----------
+    image : Image
+        Data of shape (y, x).
+
+    Returns
+    -------
+    WindowAdvice
+        A square window (in pixels) of about eight periods of the coarsest strong lattice, or,
+        where no period stands out, a sixteenth to an eighth of the image; steps of a quarter.
+
+    Raises
+    ------
+    InvalidSettingError
+        If the image is too small for any window.
+
+    Examples
+    --------
+    >>> x = np.arange(300)
+    >>> advice = suggest_window(Image(np.sin(2 * np.pi * x / 8) + np.zeros((200, 1))))
+    >>> advice.size, round(advice.period, 1)
+    ((64, 64), 8.0)
+    """
+    shortest = min(image.shape)
+    if shortest < _SMALLEST:
+        raise InvalidSettingError(
+            f"{image.name}: an image of {image.shape[0]}x{image.shape[1]} pixels is too small for the smallest "
+            f"sensible window of {_SMALLEST} pixels; choose a window to force one."
+        )
+    # At least a few windows side by side, or there is nothing to compare.
+    largest = int(np.clip(shortest // 4, _SMALLEST, _LARGEST))
+    period = _dominant_period(image.data)
+    if np.isnan(period):
+        size = _nearest_size(float(np.clip(shortest / 8, 32, 64)), largest)
+        reasons = [f"no period stands out, so {size} px, a common size for textures"]
+    else:
+        size = _nearest_size(_PERIODS_WANTED * period, largest)
+        length = f"{period * image.pixel_size[1]:.3g} {image.unit}" if image.is_calibrated else f"{period:.3g} px"
+        reasons = [f"the coarsest strong period is {length}, of which {size / period:.1f} fit into {size} px"]
+        if size / period < _PERIODS_NEEDED:
+            reasons.append(
+                f"fewer than {_PERIODS_NEEDED:g} periods in a window: spectra will be blurred; "
+                "a larger field of view would help"
+            )
+    step = max(1, size // _STEPS_PER_WINDOW)
+    reasons.append(f"a step of a quarter window, {step} px")
+    return WindowAdvice((size, size), (step, step), period, tuple(reasons))
+
+
+def _nearest_size(wanted: float, largest: int) -> int:
+    sizes = np.array([size for size in _READABLE_SIZES if size <= largest])
+    return int(sizes[np.argmin(np.abs(np.log(sizes / wanted)))])
+
+
+def _dominant_period(data: npt.NDArray[np.generic]) -> float:
+    """Longest period in pixels among the strong ones, NaN where none stands out."""
+    spectrum = _mean_spectrum(data)
+    if not spectrum.any():
+        return float("nan")
+    background = radial_background(spectrum)
+    height = spectrum - background.level
+    spread = np.maximum(background.spread, 1e-3 * spectrum.max())
+    size = len(spectrum)
+    y, x = np.nonzero(local_maxima(spectrum) & (height > _SIGNIFICANCE * spread))
+    frequency = np.hypot(y - size // 2, x - size // 2) / size
+    # Fewer than four periods in a tile are shading, and steps along one scan line are not a lattice.
+    keep = frequency >= 4 / size
+    if not keep.any():
+        return float("nan")
+    heights = height[y, x][keep]
+    strong = heights >= _RELATIVE_HEIGHT * heights.max()
+    return float(1 / frequency[keep][strong].min())
+
+
+def _mean_spectrum(data: npt.NDArray[np.generic]) -> FloatArray:
+    """Mean amplitude spectrum of tapered square tiles spread over the image, centred."""
+    from scipy import fft
+
+    size = min(_TILE, *data.shape)
+    if size < min(data.shape) and min(data.shape) < 2 * size:
+        size = min(data.shape)
+    taper = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size)
+    total = np.zeros((size, size))
+    for top in _tile_origins(data.shape[0], size):
+        for left in _tile_origins(data.shape[1], size):
+            tile = data[top : top + size, left : left + size].astype(np.float64)
+            known = np.isfinite(tile)
+            if not known.any():
+                continue
+            tile = np.where(known, tile, 0)
+            tile /= np.abs(tile).max() or 1.0
+            level = tile[known].mean()
+            tile = np.where(known, tile - level, 0) * np.outer(taper, taper)
+            tile -= np.outer(taper, taper) * (tile.sum() / taper.sum() ** 2)
+            total += np.abs(fft.fft2(tile, workers=1)) / (np.linalg.norm(tile) or 1.0)
+    return np.fft.fftshift(total)
+
+
+def _tile_origins(length: int, size: int) -> list[int]:
+    count = min(_TILES_PER_AXIS, -(-length // size))
+    return [int(origin) for origin in np.linspace(0, length - size, count)]

@@ -1,0 +1,128 @@
+"""How many components there are: local spectra (and those of noise) in, `Scree` out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fftscape.compute.lowrank import singular_values_squared
+from fftscape.model.records import FloatArray, LocalSpectra, Scree
+from fftscape.model.settings import RankSettings, Rule
+
+# Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
+_WHITENING_FLOOR = 1e-3
+# The elbow is looked for among this many leading eigenvalues, as electron microscopists do.
+_ELBOW_POINTS = 20
+
+
+@dataclass(frozen=True)
+class _Choice:
+    n_components: int
+    threshold: float | None
+    reason: str
+
+
+def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: RankSettings) -> Scree:
+    """Compute the scree plot and choose the number of components.
+
+    Parameters
+    ----------
+    spectra : LocalSpectra
+        For the rule 'noise-null' those of windows that overlap little (`sparse_grid`).
+    null : LocalSpectra or None
+        White noise sent through the same windows, taper and scaling; needed by 'noise-null'.
+    settings : RankSettings
+        Rule, margin, limits and, where the user decided, the number.
+
+    Returns
+    -------
+    Scree
+        Eigenvalues, null, number and the reason in words.
+
+    Notes
+    -----
+    'noise-null' divides every frequency by its mean over the windows, which turns the
+    multiplicative noise of spectra into noise of equal strength everywhere, centres, and counts
+    the eigenvalues above `margin` times the largest one that white noise gives in the same
+    windows; structures are one more than the directions in which spectra differ. 'elbow' takes
+    the uncentred eigenvalues and the point farthest below the line through the first and last
+    of them in a logarithmic plot (Satopaa et al., ICDCS Workshops 2011).
+    """
+    eigenvalues, total = _EIGENVALUES[settings.rule](spectra, settings)
+    null_values = None
+    if settings.rule == "noise-null" and null is not None:
+        null_values = _EIGENVALUES[settings.rule](null, settings)[0][: len(eigenvalues)]
+    choice = _CHOICES[settings.rule](eigenvalues, null_values, settings)
+    rule: str = settings.rule
+    if settings.n_components != "auto":
+        rule = "user"
+        choice = _Choice(
+            settings.n_components,
+            choice.threshold,
+            f"Set to {settings.n_components} by the user; the rule '{settings.rule}' would take {choice.n_components}.",
+        )
+    return Scree(
+        explained_variance=eigenvalues,
+        explained_variance_ratio=eigenvalues / (total or 1.0),
+        null_variance=null_values,
+        threshold=choice.threshold,
+        n_components=choice.n_components,
+        rule=rule,
+        reason=choice.reason,
+    )
+
+
+def _whitened_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
+    mean = spectra.values.mean(axis=0, dtype=np.float64)
+    floor = _WHITENING_FLOOR * float(mean.max())
+    values = spectra.values / np.maximum(mean + floor, np.finfo(np.float32).tiny).astype(np.float32)
+    values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return _eigenvalues(values, max(len(values) - 1, 1), settings)
+
+
+def _uncentred_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
+    return _eigenvalues(spectra.values, len(spectra.values), settings)
+
+
+def _eigenvalues(values: FloatArray, degrees: int, settings: RankSettings) -> tuple[FloatArray, float]:
+    largest = singular_values_squared(values, settings.n_eigenvalues, seed=settings.seed) / degrees
+    total = float(np.einsum("ij,ij->", values, values, dtype=np.float64)) / degrees
+    return largest, total
+
+
+def _above_noise(eigenvalues: FloatArray, null: FloatArray | None, settings: RankSettings) -> _Choice:
+    if null is None:
+        raise ValueError("the rule 'noise-null' needs the spectra of noise")
+    threshold = settings.margin * float(null[0])
+    above = int(np.sum(eigenvalues > threshold))
+    number = min(above + 1, settings.max_components)
+    margin = f"{settings.margin:g} times the largest eigenvalue of white noise in the same windows"
+    if above == 0:
+        return _Choice(1, threshold, f"No second structure found: no eigenvalue stands above {margin}.")
+    stands = "eigenvalue stands" if above == 1 else "eigenvalues stand"
+    capped = f", limited to {number} by max_components" if number < above + 1 else ""
+    return _Choice(number, threshold, f"{above} {stands} above {margin}, which makes {above + 1} structures{capped}.")
+
+
+def _elbow(eigenvalues: FloatArray, null: FloatArray | None, settings: RankSettings) -> _Choice:
+    positive = eigenvalues[:_ELBOW_POINTS][eigenvalues[:_ELBOW_POINTS] > 0]
+    if len(positive) < 3:
+        return _Choice(1, None, "Too few eigenvalues for an elbow.")
+    curve = np.log(positive)
+    line = np.linspace(curve[0], curve[-1], len(curve))
+    # Distances to a straight line are the vertical ones times a constant.
+    elbow = int(np.argmax(line - curve))
+    number = min(elbow + 1, settings.max_components)
+    return _Choice(number, None, f"The elbow of the logarithmic scree plot lies at eigenvalue {elbow + 1}.")
+
+
+_EIGENVALUES: Mapping[Rule, Callable[[LocalSpectra, RankSettings], tuple[FloatArray, float]]] = {
+    "noise-null": _whitened_eigenvalues,
+    "elbow": _uncentred_eigenvalues,
+}
+_CHOICES: Mapping[Rule, Callable[[FloatArray, FloatArray | None, RankSettings], _Choice]] = {
+    "noise-null": _above_noise,
+    "elbow": _elbow,
+}

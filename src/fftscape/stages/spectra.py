@@ -1,0 +1,204 @@
+"""Local spectra: pixels and a window grid in, one scaled half-plane spectrum a window out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fftscape.compute.executors import for_each
+from fftscape.model.records import FloatArray, LocalSpectra, WindowGrid
+from fftscape.model.settings import Pair, Scaling, SpectraSettings, Taper
+
+Block = npt.NDArray[np.float32]
+
+# Pixels a task works on at a time: small enough to stay in a core's cache.
+_CHUNK_PIXELS = 1 << 17
+# A window whose contrast is below this part of its level holds float32 rounding, not structure.
+_ROUNDING = 4e-6
+
+
+def _raised_cosine(length: int, pedestal: float) -> FloatArray:
+    # Samples at half-integers: symmetric, no zero at the ends, same spectrum as the periodic form.
+    return (1 + pedestal) / 2 - (1 - pedestal) / 2 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)
+
+
+_TAPERS: Mapping[Taper, Callable[[int], FloatArray]] = {
+    "hann": lambda length: _raised_cosine(length, 0.0),
+    "hamming": lambda length: _raised_cosine(length, 0.08),
+    "none": lambda length: np.ones(length),
+}
+_SCALINGS: Mapping[Scaling, Callable[[Block], Block]] = {
+    "amplitude": lambda amplitude: amplitude,
+    "sqrt": lambda amplitude: np.sqrt(amplitude, out=amplitude),
+    "log": lambda amplitude: np.log1p(amplitude, out=amplitude),
+}
+
+
+def taper(size: Pair, kind: Taper) -> FloatArray:
+    """Return the taper (apodisation) of a window.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Window size (y, x).
+    kind : {'hann', 'hamming', 'none'}
+        Raised cosine down to 0 or 0.08, or a constant.
+
+    Returns
+    -------
+    ndarray of float64, shape (y, x)
+        Outer product of the two one-dimensional tapers.
+
+    Examples
+    --------
+    >>> taper((2, 4), "hann").round(3).tolist()
+    [[0.146, 0.854, 0.854, 0.146], [0.146, 0.854, 0.854, 0.146]]
+    """
+    return np.outer(_TAPERS[kind](size[0]), _TAPERS[kind](size[1]))
+
+
+def half_plane_weights(size: Pair) -> FloatArray:
+    """Return sqrt(number of full-plane frequencies each half-plane column stands for).
+
+    Parameters
+    ----------
+    size : tuple of int
+        Window size (y, x).
+
+    Returns
+    -------
+    ndarray of float64, shape (size[1] // 2 + 1,)
+        1 for zero and (even sizes) the Nyquist column, sqrt(2) elsewhere.
+
+    Examples
+    --------
+    >>> (half_plane_weights((8, 6)) ** 2).round(6).tolist()
+    [1.0, 2.0, 2.0, 1.0]
+    """
+    weights = np.full(size[1] // 2 + 1, np.sqrt(2.0))
+    weights[0] = 1
+    if size[1] % 2 == 0:
+        weights[-1] = 1
+    return weights
+
+
+def to_full_plane(features: FloatArray, size: Pair) -> npt.NDArray[np.float32]:
+    """Turn half-plane features into centred full-plane spectra of the same Euclidean norm.
+
+    Parameters
+    ----------
+    features : ndarray, shape (..., feature)
+        As in `LocalSpectra.values`.
+    size : tuple of int
+        Window size (y, x).
+
+    Returns
+    -------
+    ndarray of float32, shape (..., frequency_y, frequency_x)
+        Zero frequency at index ``size // 2`` of both axes; point-symmetric about it.
+    """
+    height, width = size
+    half = features.reshape(*features.shape[:-1], height, width // 2 + 1) / half_plane_weights(size)
+    mirrored_rows = -np.arange(height) % height
+    mirrored = half[..., mirrored_rows, :][..., (width - 1) // 2 : 0 : -1]
+    full = np.concatenate([half, mirrored], axis=-1)
+    return np.fft.fftshift(full, axes=(-2, -1)).astype(np.float32)
+
+
+def to_half_plane(spectra: FloatArray) -> npt.NDArray[np.float32]:
+    """Turn centred full-plane spectra into half-plane features; the inverse of `to_full_plane`.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (..., frequency_y, frequency_x)
+        Point-symmetric spectra with zero frequency at index ``size // 2``.
+
+    Returns
+    -------
+    ndarray of float32, shape (..., feature)
+        As in `LocalSpectra.values`.
+    """
+    height, width = spectra.shape[-2:]
+    half = np.fft.ifftshift(spectra, axes=(-2, -1))[..., : width // 2 + 1] * half_plane_weights((height, width))
+    return half.reshape(*spectra.shape[:-2], -1).astype(np.float32)
+
+
+def local_spectra(data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSettings) -> LocalSpectra:
+    """Compute the scaled spectrum of every valid window.
+
+    Parameters
+    ----------
+    data : ndarray, shape (y, x)
+        Pixel values of any real dtype; gain drops out, and so does an offset when
+        `settings.remove_mean` is on.
+    grid : WindowGrid
+        Where the windows lie.
+    settings : SpectraSettings
+        Taper, mean, scaling and norm.
+
+    Returns
+    -------
+    LocalSpectra
+        Values of shape (n_valid, feature), float32. Amplitudes are |FFT| of the image in units
+        of its standard deviation, divided by the taper's Euclidean norm: white noise has
+        amplitude about 1. A window without contrast has an all-zero spectrum.
+
+    Notes
+    -----
+    With `remove_mean` the taper-weighted mean is subtracted before tapering, which makes the
+    zero frequency exactly zero.
+    """
+    from scipy import fft
+
+    pixels = _normalised(data, settings.remove_mean)
+    size = grid.size
+    tapered = taper(size, settings.taper)
+    shape_weights = (tapered / tapered.sum()).astype(np.float32).ravel()
+    scaled_taper = (tapered / np.linalg.norm(tapered)).astype(np.float32)
+    weights = half_plane_weights(size).astype(np.float32)
+    tiles = np.lib.stride_tricks.sliding_window_view(pixels, size)
+    rows, columns = np.nonzero(grid.valid)
+    rows, columns = grid.origins_y[rows], grid.origins_x[columns]
+    values = np.empty((len(rows), size[0] * len(weights)), np.float32)
+
+    def compute(chunk: slice) -> None:
+        block = tiles[rows[chunk], columns[chunk]]
+        level = block.reshape(len(block), -1) @ shape_weights
+        if settings.remove_mean:
+            block -= level[:, None, None]
+            _silence_rounding(block, level)
+        block *= scaled_taper
+        amplitude = np.abs(fft.rfft2(block, workers=1))
+        if settings.remove_mean:
+            amplitude[:, 0, 0] = 0
+        features = (_SCALINGS[settings.scaling](amplitude) * weights).reshape(len(block), -1)
+        if settings.unit_norm:
+            norms = np.linalg.norm(features, axis=1, keepdims=True)
+            features /= np.where(norms > 0, norms, 1)
+        values[chunk] = features
+
+    count = max(1, _CHUNK_PIXELS // (size[0] * size[1]))
+    for_each(compute, [slice(start, start + count) for start in range(0, len(rows), count)])
+    return LocalSpectra(values, grid, settings)
+
+
+def _silence_rounding(block: Block, level: Block) -> None:
+    """Set windows to zero whose contrast is only rounding."""
+    contrast = np.sqrt(np.mean(block * block, axis=(1, 2)))
+    block[contrast <= _ROUNDING * np.maximum(np.abs(level), 1)] = 0
+
+
+def _normalised(data: npt.NDArray[Any], remove_mean: bool) -> Block:
+    """Return float32 pixels in units of the image's spread, so that nothing over- or underflows."""
+    finite = np.isfinite(data)
+    pixels = np.where(finite, data, 0).astype(np.float64)
+    largest = np.abs(pixels).max() or 1.0
+    pixels /= largest
+    known = pixels[finite]
+    if remove_mean:
+        pixels -= known.mean()
+    spread = known.std() or 1.0
+    return (pixels / spread).astype(np.float32)

@@ -1,0 +1,109 @@
+"""Where the windows lie: image shape and settings in, `WindowGrid` out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fftscape.model.errors import InvalidSettingError
+from fftscape.model.records import BoolArray, IntArray, WindowGrid
+from fftscape.model.settings import Pair
+
+# Fewer independent windows than this say too little about the scatter between windows.
+_ENOUGH_WINDOWS = 48
+
+
+def window_grid(usable: BoolArray, size: Pair, step: Pair) -> WindowGrid:
+    """Lay windows over an image so that its right and bottom edges are reached.
+
+    Parameters
+    ----------
+    usable : ndarray of bool, shape (y, x)
+        False for pixels without data; a window that holds one takes no part.
+    size, step : tuple of int
+        In pixels, (y, x).
+
+    Returns
+    -------
+    WindowGrid
+        Origins at multiples of the step; the last window is shifted inward to end at the edge.
+
+    Raises
+    ------
+    InvalidSettingError
+        If the window is larger than the image, or every window holds pixels without data.
+
+    Examples
+    --------
+    >>> grid = window_grid(np.ones((100, 70), bool), (32, 32), (20, 20))
+    >>> grid.origins_y.tolist(), grid.origins_x.tolist()
+    ([0, 20, 40, 60, 68], [0, 20, 38])
+    """
+    height, width = usable.shape
+    if size[0] > height or size[1] > width:
+        raise InvalidSettingError(
+            f"window {size[0]}x{size[1]} (y, x) is larger than the image of {height}x{width} pixels; "
+            "choose a smaller window."
+        )
+    origins_y, origins_x = _origins(height, size[0], step[0]), _origins(width, size[1], step[1])
+    valid = _windows_without_gaps(usable, size, origins_y, origins_x)
+    if not valid.any():
+        raise InvalidSettingError(
+            f"every window of {size[0]}x{size[1]} pixels holds pixels without data (NaN or infinite); "
+            "choose a smaller window or crop the image."
+        )
+    return WindowGrid(size, step, origins_y, origins_x, (height, width), valid)
+
+
+def sparse_grid(grid: WindowGrid) -> WindowGrid:
+    """Thin a grid out to windows that overlap as little as their number allows.
+
+    Overlapping windows repeat each other, which makes chance look like structure; where an
+    image holds too few windows side by side, overlaps of a half and then three quarters are
+    taken.
+
+    Parameters
+    ----------
+    grid : WindowGrid
+        The full grid.
+
+    Returns
+    -------
+    WindowGrid
+        A grid over the same image whose windows are all windows of `grid`.
+    """
+    for part in (1.0, 0.5, 0.25):
+        rows = _spaced(grid.origins_y, part * grid.size[0])
+        columns = _spaced(grid.origins_x, part * grid.size[1])
+        valid = grid.valid[np.ix_(rows, columns)]
+        if valid.sum() >= _ENOUGH_WINDOWS:
+            return WindowGrid(
+                grid.size, grid.step, grid.origins_y[rows], grid.origins_x[columns], grid.image_shape, valid
+            )
+    return grid
+
+
+def _origins(length: int, size: int, step: int) -> IntArray:
+    origins = np.arange(0, length - size + 1, step)
+    if origins[-1] != length - size:
+        origins = np.append(origins, length - size)
+    return origins
+
+
+def _spaced(origins: IntArray, distance: float) -> list[int]:
+    """Return the indices of origins that are at least `distance` apart."""
+    kept = [0]
+    for index, origin in enumerate(origins):
+        if origin - origins[kept[-1]] >= distance:
+            kept.append(index)
+    return kept
+
+
+def _windows_without_gaps(usable: BoolArray, size: Pair, origins_y: IntArray, origins_x: IntArray) -> BoolArray:
+    if usable.all():
+        return np.ones((len(origins_y), len(origins_x)), bool)
+    # Summed-area table: the number of gaps in any window from four look-ups.
+    table = np.zeros((usable.shape[0] + 1, usable.shape[1] + 1), np.int64)
+    table[1:, 1:] = np.cumsum(np.cumsum(~usable, axis=0, dtype=np.int64), axis=1)
+    top, bottom = table[origins_y], table[origins_y + size[0]]
+    gaps = bottom[:, origins_x + size[1]] - bottom[:, origins_x] - top[:, origins_x + size[1]] + top[:, origins_x]
+    return np.asarray(gaps == 0)

@@ -1,0 +1,252 @@
+"""Images whose answer is known: crystal lattices, regions and noise, with the truth beside the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fftscape.model.records import Image
+
+FloatArray = npt.NDArray[np.floating[Any]]
+
+_GOLD_111 = 0.2355  # nm, distance of close-packed planes in gold
+_GOLD_ROWS = 0.2497  # nm, distance of atom columns within a close-packed plane seen along a close-packed row
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A rectangular cell of atom columns.
+
+    Parameters
+    ----------
+    cell : tuple of float
+        Height and width of the cell in the image's unit, (y, x); y points up here, as in a
+        crystallographer's drawing.
+    columns : tuple of pairs of float
+        Fractional (y, x) coordinates of the atom columns.
+    angle : float
+        Rotation in degrees, counter-clockwise on screen.
+    """
+
+    cell: tuple[float, float]
+    columns: tuple[tuple[float, float], ...]
+    angle: float = 0.0
+
+    def spots(self, shortest: float) -> FloatArray:
+        """Return the lattice's spots, strongest first.
+
+        Parameters
+        ----------
+        shortest : float
+            Smallest d-spacing wanted, in the image's unit.
+
+        Returns
+        -------
+        ndarray of float64, shape (spot, 3)
+            d-spacing, angle of k in degrees [0, 180) counter-clockwise from +x on screen, and the
+            structure factor's modulus for point columns relative to the strongest possible one.
+
+        Examples
+        --------
+        >>> Lattice((2.0, 1.0), ((0.0, 0.0),)).spots(0.9)[:, :2].round(3).tolist()
+        [[2.0, 90.0], [1.0, 0.0], [1.0, 90.0]]
+        """
+        rows = []
+        for k in range(int(self.cell[0] / shortest) + 1):
+            for h in range(-int(self.cell[1] / shortest), int(self.cell[1] / shortest) + 1):
+                if (k, h) <= (0, 0):
+                    continue
+                k_y, k_x = k / self.cell[0], h / self.cell[1]
+                d_spacing = 1 / np.hypot(k_y, k_x)
+                phases = [k * y + h * x for y, x in self.columns]
+                strength = abs(np.mean(np.exp(2j * np.pi * np.array(phases))))
+                if d_spacing >= shortest and strength > 1e-6:
+                    rows.append((d_spacing, (np.degrees(np.arctan2(k_y, k_x)) + self.angle) % 180, strength))
+        table = np.array(sorted(rows, key=lambda row: (-round(row[2], 9), -row[0], row[1])))
+        return table.reshape(-1, 3)
+
+
+def fcc_gold(angle: float = 0.0) -> Lattice:
+    """Return fcc gold seen along [110], its close-packed planes horizontal at angle 0.
+
+    Parameters
+    ----------
+    angle : float
+        Rotation in degrees, counter-clockwise on screen.
+
+    Returns
+    -------
+    Lattice
+        Lengths in nm, stacking ABC.
+    """
+    return Lattice((3 * _GOLD_111, _GOLD_ROWS), ((0, 0), (1 / 3, 1 / 3), (2 / 3, 2 / 3)), angle)
+
+
+def hcp_gold(angle: float = 0.0) -> Lattice:
+    """Return hcp gold seen along [11-20], its close-packed planes horizontal at angle 0.
+
+    Parameters
+    ----------
+    angle : float
+        Rotation in degrees, counter-clockwise on screen.
+
+    Returns
+    -------
+    Lattice
+        Lengths in nm, stacking AB.
+    """
+    return Lattice((2 * _GOLD_111, _GOLD_ROWS), ((0, 0), (1 / 2, 1 / 3)), angle)
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """An image and its truth.
+
+    Parameters
+    ----------
+    image : Image
+        The picture.
+    labels : ndarray of int16, shape (y, x)
+        True region of each pixel.
+    lattices : tuple of Lattice
+        The lattice of each region.
+    """
+
+    image: Image
+    labels: npt.NDArray[np.int16]
+    lattices: tuple[Lattice, ...]
+
+    @property
+    def n_components(self) -> int:
+        """True number of structures."""
+        return len(self.lattices)
+
+    @property
+    def area_fractions(self) -> FloatArray:
+        """True share of each region in the image."""
+        return np.bincount(self.labels.ravel(), minlength=self.n_components) / self.labels.size
+
+
+def render_lattice(
+    lattice: Lattice, shape: tuple[int, int], pixel_size: tuple[float, float], *, column_sigma: float
+) -> FloatArray:
+    """Render atom columns as Gaussians over a whole image.
+
+    Parameters
+    ----------
+    lattice : Lattice
+        What to render; one column of it lies at the image's centre.
+    shape : tuple of int
+        Rows and columns.
+    pixel_size : tuple of float
+        Height and width of a pixel, (y, x), in the lattice's unit.
+    column_sigma : float
+        Standard deviation of a column in the same unit.
+
+    Returns
+    -------
+    ndarray of float64, shape (y, x)
+        Sum of Gaussians of height 1.
+
+    Notes
+    -----
+    Evaluated as the lattice's Fourier series, which is exact for any rotation and pixel size:
+    the coefficients are structure factors times the Gaussian's transform; terms below 1e-4 of
+    the mean are left out.
+    """
+    y = (shape[0] // 2 - np.arange(shape[0])) * pixel_size[0]  # up is positive
+    x = (np.arange(shape[1]) - shape[1] // 2) * pixel_size[1]
+    area = lattice.cell[0] * lattice.cell[1]
+    scale = len(lattice.columns) * 2 * np.pi * column_sigma**2 / area
+    out = np.full(shape, scale)
+    reach = np.sqrt(np.log(1e4) / 2) / (np.pi * column_sigma)
+    turn = np.exp(1j * np.radians(lattice.angle))
+    for k in range(int(reach * lattice.cell[0]) + 1):
+        for h in range(-int(reach * lattice.cell[1]), int(reach * lattice.cell[1]) + 1):
+            wave = complex(h / lattice.cell[1], k / lattice.cell[0])
+            if (k, h) <= (0, 0) or abs(wave) > reach:
+                continue
+            structure = np.mean([np.exp(-2j * np.pi * (k * v + h * u)) for v, u in lattice.columns])
+            weight = 2 * scale * structure * np.exp(-2 * (np.pi * column_sigma * abs(wave)) ** 2)
+            if abs(weight) < 1e-4 * scale:
+                continue
+            turned = wave * turn
+            along_y, along_x = np.exp(2j * np.pi * turned.imag * y), np.exp(2j * np.pi * turned.real * x)
+            out += np.outer((weight * along_y).real, along_x.real) - np.outer((weight * along_y).imag, along_x.imag)
+    return out
+
+
+def crystal_scene(
+    lattices: tuple[Lattice, ...],
+    labels: npt.NDArray[np.int16],
+    *,
+    pixel_size: tuple[float, float],
+    column_sigma: float = 0.05,
+    dose: float = 20.0,
+    background: float = 0.3,
+    seed: int = 0,
+) -> Scene:
+    """Fill regions with lattices and count electrons.
+
+    Parameters
+    ----------
+    lattices : tuple of Lattice
+        One for each region; lengths in nm.
+    labels : ndarray of int16, shape (y, x)
+        Region of each pixel, an index into `lattices`.
+    pixel_size : tuple of float
+        Height and width of a pixel in nm, (y, x).
+    column_sigma : float
+        Standard deviation of an atom column in nm.
+    dose : float
+        Mean count of a pixel; the noise is Poisson's.
+    background : float
+        Featureless part of the signal, relative to a column's height.
+    seed : int
+        Seed of the noise.
+
+    Returns
+    -------
+    Scene
+        Image of dtype uint16 with its truth.
+    """
+    signal = np.full(labels.shape, background)
+    for index, lattice in enumerate(lattices):
+        rendered = render_lattice(lattice, labels.shape, pixel_size, column_sigma=column_sigma)
+        signal += np.where(labels == index, rendered, 0)
+    counts = np.random.default_rng(seed).poisson(signal * dose / signal.mean())
+    image = Image(
+        counts.astype(np.uint16), pixel_size, "nm", "synthetic", "made by fftscape.synthetic",
+        metadata={"dose": dose, "seed": seed},
+    )  # fmt: skip
+    return Scene(image, labels, lattices)
+
+
+def demo_scene(seed: int = 0) -> Scene:
+    """Make the demo's image: an fcc gold crystal with an hcp lamella and a rotated grain.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of the noise.
+
+    Returns
+    -------
+    Scene
+        640 x 768 pixels of 0.02 nm, three regions: fcc, hcp, rotated fcc.
+
+    Examples
+    --------
+    >>> scene = demo_scene()
+    >>> scene.image.shape, scene.n_components
+    ((640, 768), 3)
+    """
+    y, x = np.mgrid[:640, :768]
+    labels = np.zeros((640, 768), np.int16)
+    labels[np.abs(y - 200) < 100] = 1
+    labels[x + 0.35 * y > 680] = 2
+    lattices = (fcc_gold(), hcp_gold(), fcc_gold(27.0))
+    return crystal_scene(lattices, labels, pixel_size=(0.02, 0.02), seed=seed)
