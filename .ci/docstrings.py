@@ -21,6 +21,8 @@ def demands() -> Iterator[tuple[str, set[str]]]:
     """Yield the dotted name of each function, class and public method with the codes it must satisfy."""
     public = [getattr(fftscape, name) for name in fftscape.__all__]
     for info in pkgutil.walk_packages(fftscape.__path__, "fftscape."):
+        if info.name.endswith(".__main__"):
+            continue  # importing it would run the program
         module = importlib.import_module(info.name)
         for name, item in vars(module).items():
             if getattr(item, "__module__", None) != module.__name__:
@@ -29,7 +31,7 @@ def demands() -> Iterator[tuple[str, set[str]]]:
             if inspect.isfunction(item):
                 yield f"{info.name}.{name}", COMPLETE_FUNCTION if item in public or in_public_module else TRUTHFUL
             elif inspect.isclass(item):
-                record = item in public and hasattr(item, "__dataclass_fields__")
+                record = item in public and "__dataclass_fields__" in vars(item)
                 yield f"{info.name}.{name}", COMPLETE_CLASS if record else TRUTHFUL
                 for method, function in vars(item).items():
                     if inspect.isfunction(function) and not method.startswith("_"):
