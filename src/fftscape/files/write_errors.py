@@ -1,0 +1,30 @@
+"""Write errors: what the operating system says about an output, as one sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fftscape.model.errors import FftscapeError, UnwritableOutputError
+
+
+@contextmanager
+def named_write_errors(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn every OSError of the block into one sentence that names `path`.
+
+    Raises
+    ------
+    UnwritableOutputError
+        In place of the OSError.
+    """
+    try:
+        yield
+    except FftscapeError:
+        raise
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        raise UnwritableOutputError(
+            f"Cannot write {Path(path)}: {reason.rstrip('.')}; free some space or choose another folder."
+        ) from error
