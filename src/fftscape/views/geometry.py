@@ -9,6 +9,7 @@ import numpy as np
 from fftscape.model.records import AnalysisRecord, FloatArray, Image
 
 LONGEST = 8.0
+STRONG = 0.1
 
 
 @dataclass(frozen=True)
@@ -90,16 +91,18 @@ def factor_extent(record: AnalysisRecord) -> Extent:
 
 
 def factor_view(record: AnalysisRecord) -> Extent:
-    """Return the part of a factor worth looking at: 1.5 times as far out as the outermost spot.
+    """Return the part of a factor worth looking at: 1.5 times as far out as the outermost strong spot.
 
     It is the same for all components of a result, so that their factors compare at a glance; without
-    spots it is the whole factor. At least six frequencies either side of zero stay in view.
+    spots it is the whole factor. A spot is strong from a tenth of its component's strongest; at least
+    six frequencies either side of zero stay in view.
     """
     whole, peaks = factor_extent(record), record.peaks
     if len(peaks) == 0:
         return whole
     steps = [1 / (n * d) for n, d in zip(record.grid.size, record.image.pixel_size, strict=True)]
-    reach = max(1.5 * float(np.hypot(peaks.frequency_y, peaks.frequency_x).max()), 6.5 * max(steps))
+    radius = np.hypot(peaks.frequency_y, peaks.frequency_x)[peaks.intensity >= STRONG]
+    reach = max(1.5 * float(radius.max(initial=0)), 6.5 * max(steps))
     return Extent(max(whole.left, -reach), min(whole.right, reach), min(whole.bottom, reach), max(whole.top, -reach))
 
 

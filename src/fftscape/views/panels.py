@@ -18,7 +18,7 @@ from fftscape.views.geometry import (
     map_edges,
 )
 from fftscape.views.placing import Points, spot_labels
-from fftscape.views.raster import block_means, contrast, labels_over
+from fftscape.views.raster import Blocks, block_means, contrast, labels_over
 from fftscape.views.scalebar import draw_scale_bar
 from fftscape.views.wording import percent, shown_unit
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
 
 
-def plot_image(record: AnalysisRecord, ax: Axes) -> Axes:
+def plot_image(record: AnalysisRecord, ax: Axes, *, blocks: Blocks | None = None) -> Axes:
     """Draw the analysed image in grey with its scale bar; pixels without data are light grey.
 
     Parameters
@@ -36,13 +36,15 @@ def plot_image(record: AnalysisRecord, ax: Axes) -> Axes:
         The result.
     ax : Axes
         Where to draw.
+    blocks : Blocks, optional
+        `block_means` of the image, where the caller has them already.
 
     Returns
     -------
     Axes
         The same axes, in the image's unit, y pointing down.
     """
-    blocks = block_means(record.image.data)
+    blocks = block_means(record.image.data) if blocks is None else blocks
     low, high = contrast(blocks.values)
     ax.imshow(
         np.ma.masked_invalid(blocks.values), cmap="gray", vmin=low, vmax=high, interpolation="antialiased",
@@ -52,14 +54,14 @@ def plot_image(record: AnalysisRecord, ax: Axes) -> Axes:
     return _image_frame(record, ax)
 
 
-def plot_labels(record: AnalysisRecord, ax: Axes) -> Axes:
+def plot_labels(record: AnalysisRecord, ax: Axes, *, blocks: Blocks | None = None) -> Axes:
     """Draw the components' colours over the grey image, with a legend to the right of the axes.
 
     Parameters and returned axes are those of `plot_image`. Pixels that no window covers stay grey.
     """
     from matplotlib.patches import Patch
 
-    blocks = block_means(record.image.data)
+    blocks = block_means(record.image.data) if blocks is None else blocks
     ax.imshow(
         labels_over(blocks, record.labels), interpolation="antialiased",
         extent=_blocks_extent(record, blocks.factor, blocks.values.shape).for_imshow,
@@ -93,7 +95,10 @@ def plot_loading(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
 
 def plot_residual(record: AnalysisRecord, ax: Axes) -> Axes:
     """Draw where the model does not describe the image: the unexplained part of each window's spectrum."""
-    mesh = _map(record, record.residual, ax, colours=style.RESIDUAL_COLOURS)
+    values = record.residual[np.isfinite(record.residual)]
+    # Its places matter more than its level, which is never near zero for noisy images.
+    low = float(values.min()) if values.size and values.min() < values.max() else 0.0
+    mesh = _map(record, record.residual, ax, colours=style.RESIDUAL_COLOURS, low=low)
     _colour_bar(mesh, ax)
     ax.set_title("Residual: what the model leaves")
     return _image_frame(record, ax)
@@ -104,13 +109,13 @@ def plot_factor(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
 
     Zero frequency is in the centre and +ky points down as in the image, so that an angle read from
     the figure, counter-clockwise from +x, is the one in the table of peaks. All factors of a result
-    share the same view, which reaches 1.5 times as far out as the outermost spot. The d-spacings of
+    share the same view (`factor_view`). The d-spacings of
     the strongest spots are written beside them.
     """
     extent, view = factor_extent(record), factor_view(record)
     factor = record.factors[component]
-    # Amplitudes span decades; spectra that were already compressed are shown as they are.
-    exponent = {"amplitude": 0.5, "sqrt": 1.0, "log": 1.0}[record.settings.spectra.scaling]
+    # Weak spots beside strong ones are seen on a compressed scale, the same for every kind of spectrum.
+    exponent = {"amplitude": 0.3, "sqrt": 0.6, "log": 1.0}[record.settings.spectra.scaling]
     shown = factor.astype(np.float64) ** exponent
     low, high = _factor_limits(record, shown, view)
     ax.imshow(shown, cmap=style.FACTOR_COLOURS, vmin=low, vmax=high, interpolation="nearest", extent=extent.for_imshow)
@@ -211,11 +216,11 @@ def _image_frame(record: AnalysisRecord, ax: Axes) -> Axes:
     return ax
 
 
-def _map(record: AnalysisRecord, values: FloatArray, ax: Axes, *, colours: str) -> ScalarMappable:
+def _map(record: AnalysisRecord, values: FloatArray, ax: Axes, *, colours: str, low: float = 0.0) -> ScalarMappable:
     top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     y_edges, x_edges = map_edges(record)
     return ax.pcolormesh(
-        x_edges, y_edges, np.ma.masked_invalid(values), cmap=colours, vmin=0, vmax=top if top > 0 else 1.0,
+        x_edges, y_edges, np.ma.masked_invalid(values), cmap=colours, vmin=low, vmax=top if top > low else low + 1.0,
         antialiased=False, linewidth=0, rasterized=True,
     )  # fmt: skip
 
@@ -224,9 +229,9 @@ def _colour_bar(mappable: ScalarMappable, ax: Axes) -> None:
     figure = ax.get_figure(root=True)
     if figure is None:
         return
-    high = float(mappable.get_clim()[1] or 0)
-    bar = figure.colorbar(mappable, cax=ax.inset_axes((1.02, 0.0, 0.03, 1.0)), ticks=[0, high])
-    bar.ax.set_yticklabels(["0", f"{high:.2g}"])
+    limits = [float(limit or 0) for limit in mappable.get_clim()]
+    bar = figure.colorbar(mappable, cax=ax.inset_axes((1.02, 0.0, 0.03, 1.0)), ticks=limits)
+    bar.ax.set_yticklabels([f"{limit:.2g}" for limit in limits])
     bar.ax.tick_params(length=0, pad=2)
     bar.outline.set_visible(False)
 
@@ -259,7 +264,9 @@ def _mark_spots(peaks: Peaks, ax: Axes, *, cell: float) -> None:
 
     ax.apply_aspect()
     points = Points(ax)
-    size = max(8.0, 1.6 * (points.of(cell, 0)[0] - points.of(0, 0)[0]))
+    cell_points = points.of(cell, 0)[0] - points.of(0, 0)[0]
+    # A tapered window's spot is four frequencies wide.
+    size = max(float(np.clip(3.5 * cell_points, 9, 16)), 1.6 * cell_points)
     x = np.concatenate([peaks.frequency_x, -peaks.frequency_x])
     y = np.concatenate([peaks.frequency_y, -peaks.frequency_y])
     ax.plot(

@@ -96,7 +96,7 @@ def spot_labels(peaks: Peaks, points: Points, spot_size: float) -> Iterator[Spot
 def _places(
     pair: tuple[tuple[float, float], tuple[float, float]], aside: float, above: float
 ) -> Iterator[tuple[tuple[float, float], tuple[float, float]]]:
-    """Yield where a label may go, best first: beside, above or below either spot of the pair, then aslant."""
-    for offset in ((aside, 0.0), (-aside, 0.0), (0.0, above), (0.0, -above), (aside, above), (-aside, -above)):
+    """Yield where a label may go, best first: beside, above or below either spot of the pair."""
+    for offset in ((aside, 0.0), (-aside, 0.0), (0.0, above), (0.0, -above)):
         for spot in pair:
             yield spot, offset

@@ -110,11 +110,9 @@ def labels_over(blocks: Blocks, labels: npt.NDArray[np.int16], *, opacity: float
         Of the colour.
     """
     picture = greyscale(blocks.values)
-    rows, columns = blocks.factor
-    picked = labels[rows // 2 :: rows, columns // 2 :: columns]
-    # The last block of an axis may be too short to have a middle; it takes its neighbour's label.
-    short = [(0, n - m) for n, m in zip(blocks.values.shape, picked.shape, strict=True)]
-    picked = np.pad(picked, short, mode="edge")
+    # The middle pixel stands for its block; the last block may be cut short.
+    middles = [np.minimum(np.arange(0, n, f) + f // 2, n - 1) for n, f in zip(labels.shape, blocks.factor, strict=True)]
+    picked = labels[np.ix_(*middles)]
     colours = np.array([rgb(component_colour(k)) for k in range(int(picked.max(initial=-1)) + 1)]).reshape(-1, 3)
     inside = picked >= 0
     picture[inside] = (1 - opacity) * picture[inside] + opacity * colours[picked[inside]]

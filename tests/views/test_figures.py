@@ -1,0 +1,75 @@
+"""Whole figures: which files, equal bytes, nothing global touched, odd results."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from PIL import Image as Picture
+
+from fftscape.model.records import AnalysisRecord
+from fftscape.views.figures import overview, render_figures, write_figures
+
+
+def test_writes_every_figure_and_returns_its_bytes(made_record: AnalysisRecord, tmp_path: Path) -> None:
+    figures = write_figures(made_record, tmp_path / "figures")
+    assert sorted(figures) == [
+        "component_1.png", "component_2.png", "image.png", "labels.png", "overview.png", "residual.png",
+        "scree.png", "thumbnail.png",
+    ]  # fmt: skip
+    for name, content in figures.items():
+        assert (tmp_path / "figures" / name).read_bytes() == content
+
+
+def test_equal_results_give_equal_bytes_whatever_the_users_style(made_record: AnalysisRecord) -> None:
+    plain = render_figures(made_record)
+    with mpl.rc_context({"font.size": 30, "image.cmap": "jet", "image.origin": "lower", "figure.facecolor": "black"}):
+        before = dict(mpl.rcParams)
+        assert render_figures(made_record) == plain
+        assert dict(mpl.rcParams) == before
+
+
+def test_pictures_say_nothing_about_when_and_with_what(made_record: AnalysisRecord) -> None:
+    for content in render_figures(made_record).values():
+        with Picture.open(BytesIO(content)) as picture:
+            assert picture.info == {}
+            assert picture.mode == "RGB"
+
+
+def test_thumbnail_is_small_and_shows_the_labels(made_record: AnalysisRecord) -> None:
+    with Picture.open(BytesIO(render_figures(made_record)["thumbnail.png"])) as picture:
+        assert 460 <= picture.width <= 500
+        pixels = np.asarray(picture.convert("RGB")).astype(int)
+    left, right = pixels[:, : pixels.shape[1] // 2], pixels[:, pixels.shape[1] // 2 :]
+    assert np.abs(left[..., 0] - left[..., 2]).max() < 30
+    assert np.abs(right[..., 0] - right[..., 2]).max() > 80
+
+
+def test_overview_has_every_panel_and_leaves_pyplot_alone(made_record: AnalysisRecord) -> None:
+    figure = overview(made_record)
+    titles = [ax.get_title(loc=where) for ax in figure.axes for where in ("left", "center") if ax.get_title(loc=where)]
+    assert [title.split(":")[0] for title in titles] == ["Image", "n = 2", "Labels", "Residual", "1", "1", "2", "2"]
+    if "matplotlib.pyplot" in sys.modules:
+        assert sys.modules["matplotlib.pyplot"].get_fignums() == []
+
+
+def test_odd_results_are_drawn_without_a_warning(odd_record: AnalysisRecord) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figures = render_figures(odd_record)
+    for name, content in figures.items():
+        with Picture.open(BytesIO(content)) as picture:
+            assert np.asarray(picture).std() > 5, name
+
+
+@pytest.mark.parametrize("unit", ["$x$", "nm"])
+def test_text_from_files_is_never_read_as_a_formula(made_record: AnalysisRecord, unit: str) -> None:
+    record = replace(made_record, image=replace(made_record.image, unit=unit, name="cost $5 and $x^{$"))
+    assert overview(record).texts[0].get_text() == "cost $5 and $x^{$"
+    render_figures(record)
