@@ -9,12 +9,12 @@ import pytest
 
 from fftscape.batch.discovery import LONGEST_NAME, Found, find_inputs, safe_name, unique_names
 
-SUFFIXES = {".tif", ".npy", ".txt"}
+SUFFIXES = {".tif", ".npy"}
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("b.tif", "a.npy", "b.txt", "lonely.txt", "notes.md", ".hidden.tif", "sub/b.tif", "empty/notes.md"):
+    for name in ("b.tif", "a.npy", "notes.md", ".hidden.tif", "sub/b.tif", "empty/notes.md"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"x")
@@ -25,10 +25,10 @@ def _relative(found: Found, folder: Path) -> list[tuple[str, str]]:
     return [(str(file.path.relative_to(folder)), file.name) for file in found.files]
 
 
-def test_folder_gives_its_own_images_in_order_without_side_cars_and_hidden_files(folder: Path) -> None:
+def test_folder_gives_its_own_images_in_order_without_hidden_files(folder: Path) -> None:
     found = find_inputs([str(folder)], suffixes=SUFFIXES)
-    assert _relative(found, folder) == [("a.npy", "a"), ("b.tif", "b"), ("lonely.txt", "lonely")]
-    assert found.remarks == (f"{folder}: 3 image files found.",)
+    assert _relative(found, folder) == [("a.npy", "a"), ("b.tif", "b")]
+    assert found.remarks == (f"{folder}: 2 image files found.",)
     assert found.problems == ()
 
 
@@ -39,7 +39,7 @@ def test_quoted_glob_is_expanded_and_double_star_reaches_sub_folders(folder: Pat
 
 def test_a_file_named_twice_counts_once(folder: Path) -> None:
     found = find_inputs([f"{folder}/b.tif", str(folder), f"{folder}/sub/../b.tif"], suffixes=SUFFIXES)
-    assert [name for _, name in _relative(found, folder)] == ["b", "a", "lonely"]
+    assert [name for _, name in _relative(found, folder)] == ["b", "a"]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_a_file(folder: Path) -> None:

@@ -9,11 +9,10 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-MANIFEST = "result.json"
+from fftscape.files.result_folder import MANIFEST
+
 # Files that `run` writes beside the result folders; on Windows the device names are no folder names either.
 RESERVED = {"index.html", "summary.csv", "failures.csv", "con", "prn", "aux", "nul"}
-# Instruments write these beside an image of the same name; in a folder they are not images of their own.
-SIDE_CARS = {".txt", ".csv", ".json"}
 LONGEST_NAME = 120
 
 
@@ -144,22 +143,18 @@ def _expanded(text: str, suffixes: Container[str]) -> list[Path] | Problem:
 
 def _paths_of(text: str, suffixes: Container[str]) -> list[Path] | Problem:
     path = Path(text)
-    if path.is_dir() and path.suffix.lower() not in suffixes:  # some formats are folders themselves
-        own = _images_of(path, suffixes)
+    if path.is_dir():
+        own = sorted(
+            item
+            for item in path.iterdir()
+            if item.suffix.lower() in suffixes and item.name[0] != "." and item.is_file()
+        )
         return own or Problem(text, "this folder holds no image file; name a file, or a glob for sub-folders.")
     if path.exists() or not glob.has_magic(text):
         return [path]
     matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
-    files = [match for match in matches if match.is_file() or match.suffix.lower() in suffixes]
+    files = [match for match in matches if match.is_file()]
     return files or Problem(text, "no file matches this pattern.")
-
-
-def _images_of(folder: Path, suffixes: Container[str]) -> list[Path]:
-    candidates = sorted(
-        path for path in folder.iterdir() if path.suffix.lower() in suffixes and not path.name.startswith(".")
-    )
-    images = {path.stem for path in candidates if path.suffix.lower() not in SIDE_CARS}
-    return [path for path in candidates if path.suffix.lower() not in SIDE_CARS or path.stem not in images]
 
 
 def _is_result(path: Path, output: Path | None) -> bool:

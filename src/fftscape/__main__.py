@@ -1,0 +1,5 @@
+"""``python -m fftscape`` is the command ``fftscape``."""
+
+from fftscape.cli import main
+
+main()

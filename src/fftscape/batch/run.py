@@ -1,0 +1,184 @@
+"""Analyse many images: inputs and one request enter, a published folder and an outcome each leave."""
+
+from __future__ import annotations
+
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fftscape.batch.discovery import find_inputs
+from fftscape.batch.outcome import REPORT, Outcome, Status
+from fftscape.batch.progress import Reporter
+from fftscape.batch.summary import strongest_d_spacings, told, write_summary
+from fftscape.batch.tasks import Request, Task, fingerprint, plan
+from fftscape.files import formats, result_folder, store
+from fftscape.model.errors import FftscapeError, FftscapeWarning, UnreadableFileError
+from fftscape.model.records import AnalysisRecord
+from fftscape.pipeline import analyze
+
+
+def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Reporter) -> tuple[Outcome, ...]:
+    """Analyse every image that the inputs stand for and summarise the output folder.
+
+    An image whose result is published, intact and made from the same content with the same
+    request by the same version is not computed again. Whatever goes wrong with one image costs
+    only that image. The summary is written in the end, also when the run is interrupted.
+
+    Parameters
+    ----------
+    inputs : sequence of str
+        Files, folders and globs.
+    output : Path
+        Folder for the results; made where it does not exist.
+    request : Request
+        What is wanted of every image.
+    reporter : Reporter
+        Where lines and progress go.
+
+    Returns
+    -------
+    tuple of Outcome
+        First the inputs that stand for no image, then one for each image in the order of the inputs.
+
+    Raises
+    ------
+    UnwritableOutputError
+        If the output folder cannot be written to; nothing has been computed then.
+    """
+    result_folder.ensure_writable(output)
+    found = find_inputs(inputs, suffixes=formats.SUFFIXES, output=output)
+    for remark in found.remarks:
+        reporter.say(remark)
+    todo = plan(found, request)
+    outcomes = [Outcome(problem.source, "", "failed", reason=problem.reason) for problem in todo.problems]
+    for outcome in outcomes:
+        reporter.error(outcome.line(output))
+    try:
+        with reporter.counting(len(todo.tasks)):
+            for task in todo.tasks:
+                outcomes.append(_Image(task, output, request, reporter).outcome())
+                reporter.advance()
+    finally:
+        write_summary(output, outcomes)
+    return tuple(outcomes)
+
+
+@dataclass
+class _Image:
+    """One image on its way from its file to its published folder."""
+
+    task: Task
+    output: Path
+    request: Request
+    reporter: Reporter
+    notes: list[str] = field(default_factory=list)
+
+    def outcome(self) -> Outcome:
+        """Do it and say what became of it, whatever happens."""
+        began = time.perf_counter()
+        reason = trace = ""
+        caught: list[warnings.WarningMessage] = []
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                status = self._publish()
+            result = told(self.folder)
+        except Exception as error:  # whatever its fault, one image must never cost another
+            status, result, reason, trace = "failed", {}, _reason(error, self.task), traceback.format_exc()
+        seconds = None if status == "unchanged" else time.perf_counter() - began
+        outcome = Outcome(self.task.source, self.task.name, status, seconds, reason, result)
+        self._report(outcome, caught, trace)
+        return outcome
+
+    @property
+    def folder(self) -> Path:
+        """Where the result is published."""
+        return self.output / self.task.name
+
+    def _publish(self) -> Status:
+        path, request = self.task.path, self.request
+        self._stage("looking for an earlier result")
+        mark = fingerprint(self.task, request) if path.is_file() else ""
+        if mark and not request.fresh and self._is_finished(mark):
+            return "unchanged"
+        self._stage("reading")
+        image = formats.read(path, channel=request.channel, frame=self.task.frame, pixel_size=request.pixel_size)
+        self._stage("analysing")
+        record = analyze(image, settings=request.settings)
+        self.notes += [*image.notes, *record.notes]
+        result_folder.publish(
+            self.output,
+            self.task.name,
+            write=lambda folder: self._write(record, folder),
+            manifest={
+                **store.manifest(record),
+                "strongest_d_spacings": strongest_d_spacings(record),
+                "fingerprint": mark,
+            },
+        )
+        return "done"
+
+    def _is_finished(self, mark: str) -> bool:
+        try:
+            same = result_folder.read_manifest(self.folder).get("fingerprint") == mark
+        except UnreadableFileError:
+            return False
+        return same and not result_folder.check(self.folder, extra=False)
+
+    def _write(self, record: AnalysisRecord, folder: Path) -> None:
+        from fftscape.views.figures import write_figures
+        from fftscape.views.report import write_report
+
+        self._stage("writing data")
+        store.write_results(record, folder)
+        self._stage("drawing figures")
+        figures = write_figures(record, folder / "figures")
+        self._stage("writing the report")
+        write_report(record, folder / REPORT, figures=figures)
+
+    def _stage(self, stage: str) -> None:
+        self.reporter.stage(self.task.name, stage)
+
+    def _report(self, outcome: Outcome, caught: Sequence[warnings.WarningMessage], trace: str) -> None:
+        reporter, source = self.reporter, self.task.source
+        known: set[str] = set()
+        for warning in caught:
+            sentence = " ".join(str(warning.message).split())
+            if sentence in known:
+                continue
+            known.add(sentence)
+            if issubclass(warning.category, FftscapeWarning):
+                reporter.warn(f"{source}: warning: {without_name(sentence, self.task)}")
+            else:
+                reporter.detail(f"{source}: {warning.category.__name__}: {sentence}")
+        if outcome.status == "failed":
+            reporter.error(outcome.line(self.output))
+            reporter.detail(trace)
+            return
+        reporter.say(outcome.line(self.output))
+        for note in dict.fromkeys(self.notes):
+            if note not in known:
+                reporter.say(f"  {note}")
+
+
+def _reason(error: Exception, task: Task) -> str:
+    """Return one sentence for people about why an image failed."""
+    sentence = without_name(" ".join(str(error).split()), task)
+    if isinstance(error, FftscapeError):
+        return sentence
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({sentence or 'no more to be had'}); analyse a part of the image."
+    if isinstance(error, OSError):
+        return f"{error.strerror or sentence}: {error.filename or task.path}."
+    kind = type(error).__name__
+    return f"unexpected {kind}: {sentence} (a fault of fftscape, please report it; --verbose shows where)."
+
+
+def without_name(sentence: str, task: Task) -> str:
+    """Return a sentence without the image's name at its start: the line it goes into has it already."""
+    for name in (str(task.path), task.path.name, task.path.stem):
+        sentence = sentence.removeprefix(f"{name}: ")
+    return sentence

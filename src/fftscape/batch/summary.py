@@ -1,0 +1,127 @@
+"""The summary of an output folder: outcomes enter, ``summary.csv``, ``failures.csv`` and ``index.html`` leave."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from fftscape.batch.outcome import REPORT, Outcome, by
+from fftscape.files.result_folder import MANIFEST, read_manifest
+from fftscape.files.tables import write_csv
+from fftscape.files.write_errors import named_write_errors
+from fftscape.model.errors import UnreadableFileError
+from fftscape.model.records import AnalysisRecord
+
+SUMMARY, FAILURES, INDEX = "summary.csv", "failures.csv", "index.html"
+THUMBNAIL = "figures/thumbnail.png"
+COLUMNS = (
+    "image", "status", "n_components", "window", "step", "area_fractions", "strongest_d_spacings", "unit", "seconds",
+    "result",
+)  # fmt: skip
+
+
+def strongest_d_spacings(record: AnalysisRecord) -> list[float | None]:
+    """Return the d-spacing of each component's strongest spot, None where a component has no spot."""
+    columns = [record.peaks.of(index).d_spacing for index in range(record.n_components)]
+    return [float(column[0]) if len(column) else None for column in columns]
+
+
+def write_summary(output: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write the tables and the gallery of an output folder.
+
+    Parameters
+    ----------
+    output : Path
+        The folder.
+    outcomes : sequence of Outcome
+        What this run did. Results that lie in the folder from earlier runs come after them.
+
+    Raises
+    ------
+    UnwritableOutputError
+        If the file system refuses.
+    """
+    from fftscape.views.report import write_index
+
+    everything = [*outcomes, *_earlier(output, {outcome.name for outcome in outcomes})]
+    failures = [(outcome.source, outcome.reason) for outcome in everything if outcome.status == "failed"]
+    _replace(output / SUMMARY, lambda path: write_csv(path, COLUMNS, map(_row, everything)))
+    _replace(output / FAILURES, lambda path: write_csv(path, ("image", "reason"), failures))
+    _replace(output / INDEX, lambda path: write_index([_entry(outcome) for outcome in everything], path))
+
+
+def told(folder: Path) -> dict[str, Any]:
+    """Return what a published result says about itself, without its list of files: a batch keeps many of these.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there is no whole manifest.
+    """
+    return {key: value for key, value in read_manifest(folder).items() if key != "files"}
+
+
+def published(output: Path) -> list[Path]:
+    """Return the folders in `output` that hold a result, in alphabetical order."""
+    return sorted(manifest.parent for manifest in output.glob(f"*/{MANIFEST}"))
+
+
+def _earlier(output: Path, known: set[str]) -> Iterable[Outcome]:
+    for folder in published(output):
+        if folder.name in known:
+            continue
+        try:
+            result = told(folder)
+        except UnreadableFileError:  # `verify` names it
+            continue
+        yield Outcome(result["source"], folder.name, "earlier", result=result)
+
+
+def _row(outcome: Outcome) -> tuple[Any, ...]:
+    result = outcome.result
+    if not result:
+        return outcome.source, outcome.status, *(None,) * (len(COLUMNS) - 4), outcome.seconds, None
+    return (
+        outcome.source,
+        outcome.status,
+        outcome.n_components,
+        by(result["window"]),
+        by(result["step"]),
+        _listed(result["area_fractions"]),
+        _listed(result.get("strongest_d_spacings", ())),
+        result["unit"],
+        outcome.seconds,
+        outcome.name,
+    )
+
+
+def _listed(values: Iterable[float | str | None]) -> str:
+    """Return numbers for one cell; where there is none the place stays empty."""
+    numbers = [math.nan if value is None else float(value) for value in values]
+    return "; ".join("" if math.isnan(number) else f"{number:.4g}" for number in numbers)
+
+
+def _entry(outcome: Outcome) -> Any:
+    from fftscape.views.report import GalleryEntry
+
+    if outcome.status == "failed":
+        return GalleryEntry(outcome.source, "", "", "failed", None, outcome.reason)
+    folder = outcome.name
+    return GalleryEntry(
+        outcome.source, f"{folder}/{REPORT}", f"{folder}/{THUMBNAIL}", outcome.status, outcome.n_components,
+        outcome.result["reason"],
+    )  # fmt: skip
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file beside its place and move it there, so that a reader never meets half of it."""
+    fresh = path.with_name(f".{path.name}.new")
+    with named_write_errors(path):
+        try:
+            write(fresh)
+            os.replace(fresh, path)
+        finally:
+            fresh.unlink(missing_ok=True)

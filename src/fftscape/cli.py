@@ -1,0 +1,300 @@
+"""The command line: arguments enter, settings and requests leave; no science, no defaults.
+
+Heavy libraries are imported inside the commands, so that ``fftscape --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast, get_args
+
+import typer
+
+from fftscape.model.errors import FftscapeError, InvalidSettingError
+from fftscape.model.settings import PRESETS, Preset, Settings, merged
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from fftscape.batch.progress import Reporter
+
+OK, NOTHING_DONE, SOME_FAILED = 0, 1, 3
+INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
+
+# Plain help: formatting it with rich takes 0.3 s, most of the time in which help should answer.
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Finds the structures in microscope images by itself.",
+)
+
+CHOICES_OF_PRESET = "|".join(get_args(Preset))
+
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help="Image files, folders of them, or globs.")]
+Quietness = Annotated[
+    bool | None,
+    typer.Option("--quiet/--verbose", help="Only errors / everything, with tracebacks.", show_default=False),
+]
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):
+            # A terminal that cannot show a character must not cost the result its line.
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    app(prog_name="fftscape")
+    sys.exit(OK)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+) -> None:
+    """Find the structures in microscope images: moving-window local FFT, scree plot, NMF maps."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"fftscape {installed('fftscape')}")
+        raise typer.Exit(OK)
+
+
+@app.command()
+def run(
+    inputs: Inputs,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")],
+    window: Annotated[
+        str | None, typer.Option(metavar="PX|HxW", help="Window size; left out: chosen for each image.")
+    ] = None,
+    step: Annotated[str | None, typer.Option(metavar="PX|HxW", help="Distance of windows; left out: chosen.")] = None,
+    components: Annotated[
+        str | None, typer.Option(metavar="auto|N", help="Number of structures; left out or auto: found by itself.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(metavar=CHOICES_OF_PRESET, help="All other settings; 'published' = as in the 2020 paper."),
+    ] = None,
+    pixel_size: Annotated[
+        str | None, typer.Option(metavar='"0.02 nm"', help="Height and width of a pixel; wins over the file.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option(metavar="N|NAME", help="Which channel of files with several.")] = None,
+    frame: Annotated[str | None, typer.Option(metavar="N|all", help="Which frame of a stack, or each.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Settings; options given here win over it.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Compute finished, unchanged images again.")] = False,
+    quiet: Quietness = None,
+) -> None:
+    """Analyse images, folders, globs; one image or ten thousand."""
+    with _one_line_endings():
+        options = {
+            "preset": preset,
+            "windows": _given(size=_pair(window, "--window"), step=_pair(step, "--step")),
+            "rank": _given(n_components=_number_or(components, "auto", "--components")),
+        }
+        settings = _settings(config, options)
+        from fftscape.batch.run import run as run_batch
+        from fftscape.batch.tasks import Request
+
+        request = Request(
+            settings,
+            channel=_number_or_text(channel),
+            frame=cast("int | Literal['all'] | None", _number_or(frame, "all", "--frame")),
+            pixel_size=pixel_size,
+            fresh=fresh,
+        )
+        outcomes = run_batch(inputs, output, request=request, reporter=_reporter(quiet))
+    failed = sum(outcome.status == "failed" for outcome in outcomes)
+    raise typer.Exit(_exit_code(done=len(outcomes) - failed, failed=failed))
+
+
+@app.command()
+def inspect(
+    inputs: Inputs,
+    as_json: Annotated[bool, typer.Option("--json", help="The same for machines, as JSON.")] = False,
+) -> None:
+    """Show shape, calibration, channels and the suggested window."""
+    with _one_line_endings():
+        from fftscape.batch.discovery import find_inputs
+        from fftscape.batch.inspection import inspect as inspect_file
+        from fftscape.files.formats import SUFFIXES
+
+        reporter = _reporter(None)
+        found = find_inputs(inputs, suffixes=SUFFIXES)
+        failures = [f"{problem.source}: {problem.reason}" for problem in found.problems]
+        seen = []
+        for file in found.files:
+            try:
+                seen.append(inspect_file(file.path))
+            except FftscapeError as error:
+                failures.append(_named(file.path, error))
+                continue
+            if not as_json:
+                for line in seen[-1].lines():
+                    reporter.say(line)
+        for failure in failures:
+            reporter.error(failure)
+        if as_json:
+            import json
+
+            typer.echo(json.dumps([inspection.plain() for inspection in seen], indent=1))
+    raise typer.Exit(_exit_code(done=len(seen), failed=len(failures)))
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for image and result.")] = Path(
+        "fftscape-demo"
+    ),
+) -> None:
+    """Analyse an image whose answer is known, and print answer beside truth."""
+    with _one_line_endings():
+        from fftscape.batch.demo import compare, save_image, table
+        from fftscape.batch.outcome import REPORT
+        from fftscape.batch.run import run as run_batch
+        from fftscape.batch.tasks import Request
+        from fftscape.files.store import load_record
+        from fftscape.synthetic import demo_scene
+
+        reporter = _reporter(None)
+        scene = demo_scene()
+        path = save_image(scene.image, output)
+        (outcome,) = run_batch([str(path)], output, request=Request(Settings()), reporter=reporter)
+        if outcome.status == "failed":
+            raise typer.Exit(NOTHING_DONE)
+        comparisons = compare(load_record(output / outcome.name), scene)
+        for line in ("", *table(comparisons), "", f"The report: {output / outcome.name / REPORT}"):
+            reporter.say(line)
+        wrong = sum(not comparison.is_right for comparison in comparisons)
+        if wrong:
+            _fail(f"{wrong} of {len(comparisons)} answers are wrong; please report this.", NOTHING_DONE)
+
+
+@app.command()
+def verify(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="What run wrote.")],
+) -> None:
+    """Check every published result against its manifest."""
+    with _one_line_endings():
+        from fftscape.batch.verify import verify as verify_folder
+
+        reporter = _reporter(None)
+        verdicts = verify_folder(output)
+        for verdict in verdicts:
+            for problem in verdict.problems:
+                reporter.error(f"{verdict.folder}: {problem}")
+        damaged = sum(bool(verdict.problems) for verdict in verdicts)
+        reporter.say(f"{output}: {len(verdicts) - damaged} of {len(verdicts)} results intact")
+        if damaged:
+            raise typer.Exit(NOTHING_DONE)
+
+
+def _settings(config: Path | None, options: Mapping[str, Any]) -> Settings:
+    """Return the preset with the file's settings over it and the options over both."""
+    from_file = _toml(config) if config is not None else {}
+    preset = options["preset"] or from_file.get("preset", Settings().preset)
+    if preset not in PRESETS:
+        raise InvalidSettingError(f"The preset must be one of {', '.join(PRESETS)}, not {preset!r}.")
+    from_options = {name: value for name, value in options.items() if value}
+    return merged(merged(PRESETS[preset], {**from_file, "preset": preset}), from_options)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidSettingError(f"--config {path} cannot be read ({error.strerror}); check the name.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettingError(f"--config {path} is not valid TOML: {error}.") from None
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _pair(text: str | None, option: str) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    try:
+        numbers = [int(part) for part in text.lower().split("x")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2):
+        raise InvalidSettingError(f"{option} must be a number of pixels (64) or height x width (64x96), not {text!r}.")
+    return numbers[0], numbers[-1]
+
+
+def _number_or(text: str | None, word: str, option: str) -> int | str | None:
+    value = _number_or_text(text)
+    if isinstance(value, str) and value != word:
+        raise InvalidSettingError(f"{option} must be a whole number or '{word}', not {text!r}.")
+    return value
+
+
+def _number_or_text(text: str | None) -> int | str | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return text
+
+
+def _reporter(quiet: bool | None) -> Reporter:
+    from fftscape.batch.progress import Reporter
+
+    return Reporter(quiet=quiet is True, verbose=quiet is False)
+
+
+def _named(path: Path, error: Exception) -> str:
+    sentence = str(error)
+    return sentence if sentence.startswith(f"{path}") else f"{path}: {sentence}"
+
+
+def _exit_code(*, done: int, failed: int) -> int:
+    if not failed:
+        return OK
+    return SOME_FAILED if done else NOTHING_DONE
+
+
+@contextlib.contextmanager
+def _one_line_endings() -> Iterator[None]:
+    """Turn what ends a command early into one line and the exit code that belongs to it."""
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    except InvalidSettingError as error:
+        raise typer.BadParameter(str(error)) from None
+    except FftscapeError as error:
+        _fail(str(error), NOTHING_DONE)
+    except KeyboardInterrupt:
+        _fail("interrupted; run the same command again to go on.", INTERRUPTED)
+    except _Terminated:
+        _fail("terminated; run the same command again to go on.", TERMINATED)
+    except BrokenPipeError:
+        # Whoever read the output has gone; what Python still wants to flush goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(CLOSED_PIPE) from None
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
+    raise _Terminated
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    typer.echo(f"fftscape: {sentence}", err=True)
+    raise typer.Exit(code) from None
