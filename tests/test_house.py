@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from fftscape.files.formats import FORMATS, Format
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -62,7 +64,7 @@ def test_the_floors_hold(copied_house: Path):
         ("files/lost.py", "import fftscape.views", "Imports go down the floors, and every module has a floor"),
         ("lost.py", "", "Imports go down the floors, and every module has a floor"),
         ("model/errors.py", "import fftscape.model.records", "Nothing imports in a circle"),
-        ("stages/rank.py", "from fftscape import model", "Nothing inside imports the package's own root"),
+        ("stages/rank.py", "import fftscape", "Nothing inside imports the package's own root"),
         ("stages/rank.py", "import fftscape.stages.windows", "Stages do not know one another"),
         ("stages/rank.py", "def f():\n    import fftscape.files", "Stages know neither files nor views"),
         ("files/lost.py", "import matplotlib.pyplot", "Only views draws with matplotlib"),
@@ -114,6 +116,25 @@ def test_links_of_documents_lead_somewhere(document: Path):
         found = (document.parent / place).resolve() if place else document
         assert found.exists(), f"{document.name} links to {target}"
         assert not anchor or anchor in anchors(found), f"{document.name} links to {target}"
+
+
+def suffixes_in_words(item: Format) -> str:
+    numbers = [suffix for suffix in item.suffixes if suffix[1:].isdecimal()]
+    words = [suffix for suffix in item.suffixes if suffix not in numbers]
+    ends = [f"{numbers[0]}` to `{numbers[-1]}"] if numbers else []
+    return ", ".join(f"`{text}`" for text in words + ends) + ("" if item.in_folders else " *")
+
+
+def test_the_page_on_formats_is_the_table_of_formats():
+    rows = [
+        f"| {item.name} | {suffixes_in_words(item)} | {item.extra or ''} | {item.description} |" for item in FORMATS
+    ]
+    told = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    assert [line for line in told.splitlines() if line.startswith("| ")][1:] == rows, "\n".join(rows)
+
+
+def test_every_extra_of_the_formats_can_be_installed():
+    assert {item.extra for item in FORMATS} - {None} <= set(PROJECT["project"]["optional-dependencies"])
 
 
 def test_every_decision_is_listed_once():
