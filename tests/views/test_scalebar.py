@@ -50,5 +50,8 @@ def test_drawn_length_is_in_data_units_and_inside_the_image() -> None:
     assert x[1] - x[0] == pytest.approx(2.0)
     assert y[0] == y[1]
     assert extent.left < x[0] < x[1] < extent.left + 0.5 * 10
-    assert extent.top < y[0] < extent.bottom
+    assert y[0] == extent.bottom
+    on_screen = line.get_transform().transform([(x[0], y[0])])[0]
+    # It stands 6 points above the lower edge.
+    assert on_screen[1] - ax.transData.transform((0, extent.bottom))[1] == pytest.approx(6 / 72 * ax.figure.dpi)
     assert ax.texts[0].get_text() == "2 nm"

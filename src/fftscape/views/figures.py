@@ -72,12 +72,11 @@ def _overview(record: AnalysisRecord, blocks: Blocks) -> Figure:
     pairs = 2 if n <= 8 else 3
     rows, columns = 1 + -(-n // pairs), 2 * pairs
     panel = _panel_height(record, 3.0, least=2.4)
-    width, height = 3.45 * columns, 0.75 + 0.65 + rows * (panel + 0.75)
+    width, height = 3.45 * columns, 0.75 + 0.65 + rows * (panel + 0.65)
     figure = Figure(figsize=(width, height))
     grid = figure.add_gridspec(
         rows, columns, left=0.45 / width, right=1 - 0.55 / width, top=1 - 0.95 / height, bottom=0.45 / height,
-        wspace=0.28, hspace=0.75 / panel,
-        height_ratios=[1] * rows,
+        wspace=0.28, hspace=0.65 / panel,
     )  # fmt: skip
     figure.text(
         0.45 / width, 1 - 0.28 / height, _drawable(shortened(record.image.name, 90)), fontsize=13, fontweight="bold",

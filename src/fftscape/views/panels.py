@@ -74,7 +74,7 @@ def plot_labels(record: AnalysisRecord, ax: Axes, *, blocks: Blocks | None = Non
         handles=swatches, loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=7.5,
         handlelength=1, handleheight=1, handletextpad=0.5, labelspacing=0.35,
     )  # fmt: skip
-    ax.set_title("Labels: the strongest component")
+    ax.set_title("Labels: strongest component")
     return _image_frame(record, ax)
 
 
@@ -86,9 +86,9 @@ def plot_loading(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
     """
     values = record.loadings[component]
     mesh = _map(record, values, ax, colours=style.MAP_COLOURS)
-    _colour_bar(mesh, ax)
     ax.set_title(f"{component + 1}: map (loading)")
     _image_frame(record, ax)
+    _colour_bar(mesh, ax)
     _colour_frame(ax, component)
     return ax
 
@@ -99,9 +99,10 @@ def plot_residual(record: AnalysisRecord, ax: Axes) -> Axes:
     # Its places matter more than its level, which is never near zero for noisy images.
     low = float(values.min()) if values.size and values.min() < values.max() else 0.0
     mesh = _map(record, record.residual, ax, colours=style.RESIDUAL_COLOURS, low=low)
+    ax.set_title("Residual: not described")
+    _image_frame(record, ax)
     _colour_bar(mesh, ax)
-    ax.set_title("Residual: what the model leaves")
-    return _image_frame(record, ax)
+    return ax
 
 
 def plot_factor(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
@@ -121,7 +122,7 @@ def plot_factor(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
     ax.imshow(shown, cmap=style.FACTOR_COLOURS, vmin=low, vmax=high, interpolation="nearest", extent=extent.for_imshow)
     ax.set_xlim(view.left, view.right)
     ax.set_ylim(view.bottom, view.top)
-    ax.set_aspect("equal", anchor="N")
+    ax.set_aspect("equal", anchor="NW")
     unit = shown_unit(record.frequency_unit)
     ax.set_xlabel(f"kx ({unit})", labelpad=2, parse_math=False)
     ax.set_ylabel(f"ky ({unit}), down", labelpad=1, parse_math=False)
@@ -208,10 +209,10 @@ def _image_frame(record: AnalysisRecord, ax: Axes) -> Axes:
     ax.set_xticks([])
     ax.set_yticks([])
     aspect = display_aspect(extent)
-    ax.set_aspect(aspect, anchor="N")
+    ax.set_aspect(aspect, anchor="NW")
     if aspect != 1:
         stretched = f"{aspect:.3g}× taller" if aspect > 1 else f"{1 / aspect:.3g}× wider"
-        ax.set_xlabel(f"drawn {stretched} than true", fontsize=7.5)
+        ax.set_xlabel(f"drawn {stretched} than true", fontsize=7.5, loc="left")
     draw_scale_bar(ax, extent, record.image.unit)
     return ax
 
@@ -230,7 +231,10 @@ def _colour_bar(mappable: ScalarMappable, ax: Axes) -> None:
     if figure is None:
         return
     limits = [float(limit or 0) for limit in mappable.get_clim()]
-    bar = figure.colorbar(mappable, cax=ax.inset_axes((1.02, 0.0, 0.03, 1.0)), ticks=limits)
+    ax.apply_aspect()
+    panel = Points(ax).panel
+    point = 1 / (panel.right - panel.left)
+    bar = figure.colorbar(mappable, cax=ax.inset_axes((1 + 4 * point, 0.0, 6 * point, 1.0)), ticks=limits)
     bar.ax.set_yticklabels([f"{limit:.2g}" for limit in limits])
     bar.ax.tick_params(length=0, pad=2)
     bar.outline.set_visible(False)

@@ -12,6 +12,8 @@ from fftscape.views.wording import shown_length
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+RAISED = 6.0
+
 
 @dataclass(frozen=True)
 class ScaleBar:
@@ -54,16 +56,20 @@ def scale_bar(width: float, unit: str) -> ScaleBar:
 def draw_scale_bar(ax: Axes, extent: Extent, unit: str, *, text_size: float = 8.0) -> None:
     """Draw the bar into the lower left corner of an image drawn with `extent`, white with a dark rim."""
     from matplotlib.patheffects import withStroke
+    from matplotlib.transforms import offset_copy
 
-    width, height = extent.right - extent.left, extent.bottom - extent.top
+    width = extent.right - extent.left
     bar = scale_bar(width, unit)
-    left, level = extent.left + 0.04 * width, extent.bottom - 0.05 * height
+    left = extent.left + 0.04 * width
+    # A fixed distance from the lower edge, so that thin strips have room for it too.
+    raised = offset_copy(ax.transData, ax.get_figure(root=True), y=RAISED, units="points")
     ax.plot(
-        [left, left + bar.length], [level, level], color="white", linewidth=2.5, solid_capstyle="butt", zorder=5,
-        gid="scale-bar", scalex=False, scaley=False, path_effects=[withStroke(linewidth=4, foreground="black")],
+        [left, left + bar.length], [extent.bottom, extent.bottom], transform=raised, color="white", linewidth=2.5,
+        solid_capstyle="butt", zorder=5, gid="scale-bar", scalex=False, scaley=False,
+        path_effects=[withStroke(linewidth=4, foreground="black")],
     )  # fmt: skip
     ax.annotate(
-        bar.text, (left + bar.length / 2, level), xytext=(0, 3), textcoords="offset points",
+        bar.text, (left + bar.length / 2, extent.bottom), xytext=(0, RAISED + 3), textcoords="offset points",
         ha="center", va="bottom", fontsize=text_size, color="white", zorder=5, parse_math=False,
         path_effects=[withStroke(linewidth=1.5, foreground="black")],
     )  # fmt: skip
