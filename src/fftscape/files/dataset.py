@@ -88,7 +88,8 @@ def _results(record: AnalysisRecord) -> dict[str, Variable]:
     grid = record.grid
     return {
         "image": Variable(PIXELS, record.image.data, "the image as read"),
-        "labels": Variable(PIXELS, record.labels, "strongest component; -1 where no window covers the pixel"),
+        # Not 'labels': OME-NGFF keeps that name for a group of its own.
+        "segmentation": Variable(PIXELS, record.labels, "strongest component; -1 where no window covers the pixel"),
         "loadings": Variable(MAP, record.loadings, "weight of each component in each window"),
         "factors": Variable(SPECTRUM, record.factors, "spectrum of each component, unit norm"),
         "residual": Variable(WINDOWS, record.residual, "relative norm of what the model leaves", "1"),
@@ -211,7 +212,7 @@ def record_from(array: Callable[[str], npt.NDArray[Any]], plain: Mapping[str, An
         loadings=array("loadings"),
         residual=array("residual"),
         shares=array("shares"),
-        segmentation=Segmentation(array("labels"), array("area_fractions")),
+        segmentation=Segmentation(array("segmentation"), array("area_fractions")),
         peaks=Peaks(**columns, unit=plain["peaks_unit"]),
         reconstruction_error=float(plain["reconstruction_error"]),
         n_iter=plain["n_iter"],

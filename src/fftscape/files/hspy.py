@@ -8,6 +8,7 @@ zeros and take no room. What HyperSpy needs for maps, factors and the model is a
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -51,7 +52,9 @@ def write_hspy(record: AnalysisRecord, path: str | os.PathLike[str]) -> None:
     import h5py
 
     parts = signal_parts(record)
-    with named_write_errors(path), h5py.File(path, "w") as file:
+    # Made in memory: on a full disk HDF5 prints tracebacks and may lose what it still had to write.
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
         file.attrs.update(FILE_FORMAT)
         signal = file.create_group("Experiments/local spectra")
         signal.attrs.update({"package": "hyperspy", "package_version": "2.2"})
@@ -62,6 +65,8 @@ def write_hspy(record: AnalysisRecord, path: str | os.PathLike[str]) -> None:
         for name in ("metadata", "original_metadata"):
             _fill(signal.create_group(name), parts[name])
         _fill(signal.create_group("learning_results"), parts["attributes"]["learning_results"])
+    with named_write_errors(path), open(path, "wb") as target:
+        target.write(memory.getbuffer())
 
 
 def signal_parts(record: AnalysisRecord) -> dict[str, Any]:

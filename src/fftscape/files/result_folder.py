@@ -167,7 +167,7 @@ def check(folder: str | os.PathLike[str], *, extra: bool = True) -> tuple[str, .
         known = {MANIFEST, *files}
         problems += [
             f"{as_text(name)} is not part of the result"
-            for name in _names(folder)
+            for name in sorted(_names(folder))
             if as_text(name) not in known and PurePosixPath(name).name not in DESKTOP_FILES
         ]
     return tuple(problems)
@@ -201,11 +201,10 @@ def _sha256(path: Path) -> str:
 
 
 def _names(folder: Path) -> Iterator[str]:
-    """Yield all files and links below `folder` as relative POSIX paths, sorted; links are not followed."""
+    """Yield all files and links below `folder` as relative POSIX paths; links are not followed."""
     for place, folders, files in os.walk(folder):
-        folders.sort()
         links = [name for name in folders if os.path.islink(os.path.join(place, name))]
-        for name in sorted(files + links):
+        for name in files + links:
             yield (Path(place) / name).relative_to(folder).as_posix()
 
 
@@ -290,6 +289,8 @@ def _previous(target: Path) -> Path:
 
 def _restore(previous: Path) -> None:
     """Undo a replacement that was killed between its two renames, or finish one killed after them."""
+    if not os.path.lexists(previous):
+        return
     target = previous.parent / previous.name.removeprefix(PREVIOUS)
     if previous.is_dir() and not os.path.lexists(target):
         os.rename(previous, target)

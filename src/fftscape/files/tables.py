@@ -21,7 +21,7 @@ from fftscape.files.write_errors import named_write_errors
 from fftscape.model.records import AnalysisRecord
 
 # A spreadsheet runs a cell that begins with one of these as a formula; a leading apostrophe makes it text.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")
 
 
 def write_csv(path: str | os.PathLike[str], header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -58,7 +58,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float | np.floating):
         number = float(value)
         return "" if math.isnan(number) else f"{number:.10g}"
-    text = as_text(value).replace("\0", "")
+    text = as_text(value).replace("\0", "").replace("\r", "\n")  # the csv module leaves a bare '\r' unquoted
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 

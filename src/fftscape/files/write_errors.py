@@ -24,7 +24,8 @@ def named_write_errors(path: str | os.PathLike[str]) -> Iterator[None]:
     except FftscapeError:
         raise
     except OSError as error:
-        reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+        # h5py's own texts run over several lines; the number behind them is enough.
+        reason = os.strerror(error.errno) if error.errno else " ".join(str(error).split()) or type(error).__name__
         raise UnwritableOutputError(
             f"Cannot write {Path(path)}: {reason.rstrip('.')}; free some space or choose another folder."
         ) from error

@@ -23,9 +23,10 @@ from fftscape.model.errors import UnreadableFileError
 from fftscape.model.records import AnalysisRecord
 
 CHUNK = 1024
+LABEL_IMAGE = "labels/components/0"
 OME_UNITS = {
-    "pm": "picometer", "Å": "angstrom", "A": "angstrom", "nm": "nanometer", "um": "micrometer", "µm": "micrometer",
-    "mm": "millimeter", "m": "meter",
+    "pm": "picometer", "angstrom": "angstrom", "nm": "nanometer", "um": "micrometer", "mm": "millimeter",
+    "cm": "centimeter", "m": "meter",
 }  # fmt: skip
 
 
@@ -46,37 +47,46 @@ def write_zarr(record: AnalysisRecord, path: str | os.PathLike[str]) -> None:
         If the file system refuses.
     """
     import zarr
-    from zarr.codecs import ZstdCodec
 
     path = Path(path)
     with named_write_errors(path):
         path.mkdir()
         attributes = {"ome": _ome(record), "fftscape": description(record)}
         root = zarr.create_group(store=str(path), zarr_format=3, attributes=attributes)
-        arrays = variables(record)
-        for name, variable in arrays.items():
-            data = _storable(variable.data)
-            root.create_array(
-                name,
-                data=data,
-                chunks=tuple(min(max(length, 1), CHUNK) for length in data.shape),
-                compressors=ZstdCodec(level=3, checksum=True),
-                dimension_names=variable.dims,
-                attributes={**variable.attributes},
-                config={"write_empty_chunks": True},
-            )
-        _consolidate(path, arrays)
+        shown = variables(record)
+        for name, variable in shown.items():
+            _write_array(root, name, variable)
+        groups = _label_groups(record)
+        for name, ome in groups.items():
+            root.create_group(name, attributes={"ome": as_plain(ome)})
+        _write_array(root, LABEL_IMAGE, _label_image(shown["segmentation"]))
+        _consolidate(path, [*shown, *groups, LABEL_IMAGE])
+
+
+def _write_array(root: Any, name: str, variable: Variable) -> None:
+    from zarr.codecs import ZstdCodec
+
+    data = _storable(variable.data)
+    root.create_array(
+        name,
+        data=data,
+        chunks=tuple(min(max(length, 1), CHUNK) for length in data.shape),
+        compressors=ZstdCodec(level=3, checksum=True),
+        dimension_names=variable.dims,
+        attributes=variable.attributes,
+        config={"write_empty_chunks": True},
+    )
 
 
 def _consolidate(path: Path, names: Iterable[str]) -> None:
-    """Repeat the arrays' metadata in the root, in our order.
+    """Repeat the metadata of arrays and groups in the root, in our order.
 
     xarray warns where this is missing; zarr's own function for it warns that the Zarr standard
     does not have it yet. Readers that do not know it may ignore it (``must_understand``).
     """
     document = json.loads((path / "zarr.json").read_bytes())
-    arrays = {name: json.loads((path / name / "zarr.json").read_bytes()) for name in names}
-    document["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": arrays}
+    repeated = {name: json.loads((path / name / "zarr.json").read_bytes()) for name in names}
+    document["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": repeated}
     (path / "zarr.json").write_bytes(to_json(document))
 
 
@@ -87,7 +97,7 @@ def _storable(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _ome(record: AnalysisRecord) -> dict[str, Any]:
-    """Return the OME-NGFF 0.5 metadata: the image first, then labels and loadings in the same space."""
+    """Return the OME-NGFF 0.5 metadata: the image first, then the loadings in the same space."""
     pixel = record.image.pixel_size
     step = [size * length for size, length in zip(record.grid.step, pixel, strict=True)]
     first = [float(record.position_y[0]), float(record.position_x[0])]
@@ -98,12 +108,29 @@ def _ome(record: AnalysisRecord) -> dict[str, Any]:
             "version": "0.5",
             "multiscales": [
                 _multiscale("image", shown["image"], unit, pixel),
-                _multiscale("labels", shown["labels"], unit, pixel),
                 _multiscale("loadings", shown["loadings"], unit, [1.0, *step], [0.0, *first]),
             ],
         }
     )
     return plain
+
+
+def _label_groups(record: AnalysisRecord) -> dict[str, dict[str, Any]]:
+    """Return the OME metadata of the groups that programs for OME-NGFF look for when they overlay labels."""
+    group, name, array = LABEL_IMAGE.split("/")
+    unit = OME_UNITS.get(record.image.unit)
+    multiscale = _multiscale(array, variables(record)["segmentation"], unit, record.image.pixel_size) | {"name": name}
+    label = {"source": {"image": "../../"}}
+    return {
+        group: {"version": "0.5", "labels": [name]},
+        f"{group}/{name}": {"version": "0.5", "multiscales": [multiscale], "image-label": label},
+    }
+
+
+def _label_image(segmentation: Variable) -> Variable:
+    """Return the labels as OME-NGFF counts them: 0 where there is none, k + 1 for component k."""
+    data = (segmentation.data + 1).astype(np.uint16)
+    return Variable(segmentation.dims, data, "number of the strongest component, from 1; 0 where there is none")
 
 
 def _multiscale(
@@ -170,7 +197,9 @@ def _refuse_newer(path: Path, plain: Mapping[str, Any]) -> None:
 def _read_array(root: Any, path: Path, name: str) -> npt.NDArray[Any]:
     array = root[name]
     expected = math.prod(-(-length // chunk) for length, chunk in zip(array.shape, array.chunks, strict=True))
-    found = sum(len(files) for _, _, files in os.walk(path / name / "c"))
+    found = sum(
+        not os.path.islink(os.path.join(at, file)) for at, _, files in os.walk(path / name / "c") for file in files
+    )
     if found != expected:
         raise ValueError(f"array '{name}' has {found} of its {expected} chunks")
     data: npt.NDArray[Any] = array[...]
