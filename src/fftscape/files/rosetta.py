@@ -1,0 +1,108 @@
+"""Electron-microscopy formats through RosettaSciIO (GPL; the optional extra 'em', imported only here)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fftscape.files.calibration import calibrate
+from fftscape.files.entry import ALPHA, RGB, Axes, Entry, entries_along, summarised
+from fftscape.files.guards import first_line, load_extra, no_printing
+from fftscape.model.errors import UnreadableFileError
+
+# An allow-list: RosettaSciIO's other plugins read no images, are read by fftscape itself, or (.prz) run code.
+PLUGINS: Mapping[str, tuple[str, ...]] = {
+    ".ser": ("tia",), ".emi": ("tia",),
+    ".mrc": ("mrc",), ".ali": ("mrc",),
+    ".bcf": ("bruker",), ".elid": ("phenom",), ".blo": ("blockfile",),
+    ".img": ("jeol", "hamamatsu"), ".sur": ("digitalsurf",), ".pro": ("digitalsurf",),
+    ".unf": ("semper",), ".tvips": ("tvips",), ".rpl": ("ripple",), ".mib": ("quantumdetector",),
+}  # fmt: skip
+
+
+def read_rosetta(path: Path) -> list[Entry]:
+    """List the images of a file that RosettaSciIO reads.
+
+    Parameters
+    ----------
+    path : Path
+        The file; of pairs (.emi and .ser, .rpl and .raw) either one.
+
+    Returns
+    -------
+    list of Entry
+        Images and stacks of images; line plots and spectra are left out.
+
+    Raises
+    ------
+    UnreadableFileError
+        If RosettaSciIO cannot read it, or finds only spectra.
+    BackendUnavailableError
+        If the extra 'em' is not installed.
+    """
+    load_extra("rsciio", "em", path)
+    opened = path.with_suffix(".rpl") if path.suffix.lower() == ".raw" else path
+    signals = _signals(path, opened)
+    entries: list[Entry] = []
+    for index, signal in enumerate(signals):
+        entries += _signal_entries(signal, index)
+    if not entries:
+        shapes = ", ".join(" x ".join(map(str, np.shape(signal["data"]))) for signal in signals)
+        raise UnreadableFileError(f"{path}: holds no image, only data of shape {shapes or None} (spectra or plots)")
+    return entries
+
+
+def _signals(path: Path, opened: Path) -> list[dict[str, Any]]:
+    """Read all signals of a file with the first plugin that can."""
+    failures: list[Exception] = []
+    for plugin in PLUGINS[opened.suffix.lower()]:
+        reader = load_extra(f"rsciio.{plugin}", "em", path).file_reader
+        try:
+            with no_printing():
+                return list(reader(str(opened)))
+        except ModuleNotFoundError:
+            raise
+        except Exception as error:
+            failures.append(error)
+    raise UnreadableFileError(
+        f"{path}: RosettaSciIO could not read it ({type(failures[0]).__name__}: {first_line(failures[0])}); "
+        "if the microscope's program opens it, export it from there as TIFF"
+    ) from failures[0]
+
+
+def _signal_entries(signal: Mapping[str, Any], index: int) -> list[Entry]:
+    """Describe one signal; empty where it is not made of images."""
+    data, axes = np.asarray(signal["data"]), list(signal["axes"])
+    samples: tuple[str, ...] = ()
+    if data.dtype.names and set("RGB") <= set(data.dtype.names):
+        samples = (*RGB, ALPHA)[: len(data.dtype.names)]
+        data = np.stack([data[name] for name in data.dtype.names], axis=-1)
+    place = _image_axes(axes)
+    if place is None or data.ndim != len(axes) + bool(samples) or data.dtype.kind not in "biufc":
+        return []
+    size_y, size_x = (float(axes[k].get("scale", "nan")) for k in place)
+    calibration = calibrate(size_y, size_x, str(axes[place[1]].get("units") or ""), "file header (RosettaSciIO)")
+    names = "".join("Y" if k == place[0] else "X" if k == place[1] else "abcdefgh"[k] for k in range(len(axes)))
+
+    def take(position: tuple[int, ...]) -> npt.NDArray[Any]:
+        rest = iter(position)
+        return np.asarray(data[tuple(slice(None) if name in "YX" else next(rest) for name in names)])
+
+    metadata = signal.get("metadata", {})
+    title = str(metadata.get("General", {}).get("title") or f"image {index}")
+    base = Entry(
+        title, (0, 0), data.dtype.name, samples=samples, calibration=calibration, metadata=summarised(metadata)
+    )
+    return entries_along(Axes(names, data.shape[: len(axes)]), take, base)
+
+
+def _image_axes(axes: list[Mapping[str, Any]]) -> tuple[int, int] | None:
+    """Find the axes of the image: the two signal axes, or both axes of a two-dimensional signal."""
+    signal = [k for k, axis in enumerate(axes) if not axis.get("navigate")]
+    if len(signal) == 2:
+        return signal[0], signal[1]
+    return (0, 1) if len(axes) == 2 and len(signal) == 0 else None
