@@ -5,24 +5,29 @@ A new format is one row here and one function that takes a path and returns entr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fftscape.files import arrays, digital_micrograph, hdf5, life, nanonis, probe, raster, rosetta, text, tiff
 from fftscape.files.calibration import Calibration, parse_pixel_size
-from fftscape.files.entry import ALPHA, Entry
+from fftscape.files.choice import (
+    CHANNEL_ADVICE,
+    choice_notes,
+    chosen_entry,
+    chosen_frame,
+    default_entry,
+    offered,
+)  # fmt: skip
+from fftscape.files.entry import Entry
 from fftscape.files.guards import check_regular_file, translated_errors
 from fftscape.files.pixels import to_grey
 from fftscape.files.sidecars import side_car_calibration
-from fftscape.model.errors import InvalidSettingError, UnreadableFileError
+from fftscape.model.errors import UnreadableFileError
 from fftscape.model.records import Image
 
-LUMINANCE = "luminance"
 _HEAD_BYTES = 1024
-# An image this much smaller than the largest one is a thumbnail.
-_THUMBNAIL = 0.25
 
 
 @dataclass(frozen=True)
@@ -186,15 +191,17 @@ def read(
     path = Path(path)
     given = parse_pixel_size(pixel_size) if pixel_size is not None else None
     kind, entries = _opened(path)
-    entry = _chosen(path, entries, channel)
-    index = _frame_index(path, entry, frame)
+    entry = chosen_entry(path, entries, channel)
+    index = chosen_frame(path, entry, frame)
     if min(entry.shape) < 2:
         size = f"{entry.shape[0]} x {entry.shape[1]} (y x x)"
         raise UnreadableFileError(f"{path}: is {size} pixels, too thin for an image")
     with translated_errors(path, kind.name):
         grey = to_grey(entry.load(index), entry.samples)
     calibration, remarks = _decided_calibration(entry, given)
-    notes = [*_choice_notes(entries, entry, channel, frame), *entry.notes, *grey.notes, *remarks]
+    choice = choice_notes(entries, entry, channel, frame)
+    advice = [CHANNEL_ADVICE] if grey.is_luminance and channel is None and len(entries) > 1 else []
+    notes = [*choice, *entry.notes, *grey.notes, *advice, *remarks]
     return Image(
         grey.data, calibration.pixel_size, calibration.unit, _name(path, entry, channel, frame), calibration.source,
         str(path), entry.metadata, tuple(dict.fromkeys(notes)),
@@ -220,7 +227,7 @@ def list_images(path: str | Path) -> tuple[ImageInfo, ...]:
         As in `read`.
     """
     _, entries = _opened(Path(path))
-    default = _default(entries)
+    default = default_entry(entries)
     return tuple(
         ImageInfo(
             index, entry.name, entry.n_frames, entry.shape, entry.dtype, entry.calibration.pixel_size,
@@ -247,7 +254,7 @@ def count_frames(path: str | Path, channel: int | str | None = None) -> int:
         As in `read`.
     """
     path = Path(path)
-    return _chosen(path, _opened(path)[1], channel).n_frames
+    return chosen_entry(path, _opened(path)[1], channel).n_frames
 
 
 def _opened(path: Path) -> tuple[Format, list[Entry]]:
@@ -259,7 +266,7 @@ def _opened(path: Path) -> tuple[Format, list[Entry]]:
     if not entries:
         raise UnreadableFileError(f"{path}: holds no two-dimensional image that fftscape can read")
     entries = [_with_side_car(path, entry) for entry in entries]
-    return kind, _named_apart(_split(entries))
+    return kind, offered(entries)
 
 
 def _identified(path: Path) -> Format:
@@ -294,95 +301,6 @@ def _with_side_car(path: Path, entry: Entry) -> Entry:
         return entry
     beside = side_car_calibration(path, entry.shape)
     return entry if beside is None else replace(entry, calibration=beside)
-
-
-def _split(entries: list[Entry]) -> list[Entry]:
-    """Offer the samples of a single colour picture one by one, before the picture itself."""
-    if len(entries) != 1 or not entries[0].samples:
-        return entries
-    picture = entries[0]
-    kept = [k for k, name in enumerate(picture.samples) if name != ALPHA]
-    if picture.samples[:3] == ("red", "green", "blue"):
-        return [*(picture.sample(k) for k in kept), replace(picture, name=LUMINANCE)]
-    if len(kept) == 1:
-        return entries
-    return [picture.sample(k) for k in kept]
-
-
-def _named_apart(entries: list[Entry]) -> list[Entry]:
-    """Give equal names a number, so that each can be chosen."""
-    names = [entry.name for entry in entries]
-    seen: dict[str, int] = {}
-    result = []
-    for entry in entries:
-        seen[entry.name] = seen.get(entry.name, 0) + 1
-        twin = names.count(entry.name) > 1
-        result.append(replace(entry, name=f"{entry.name} {seen[entry.name]}") if twin else entry)
-    return result
-
-
-def _default(entries: Sequence[Entry]) -> Entry:
-    """Choose the image people mean: data rather than a copy or a rendering, grey rather than colour, large, first."""
-    largest = max(entry.shape[0] * entry.shape[1] for entry in entries)
-    luminance = next((entry for entry in entries if entry.name == LUMINANCE), None)
-    if luminance is not None:
-        return luminance
-
-    def merit(entry: Entry) -> tuple[bool, bool, bool, int]:
-        size = entry.shape[0] * entry.shape[1]
-        return size >= _THUMBNAIL * largest, not entry.is_copy, not entry.is_colour, size
-
-    return max(entries, key=merit)
-
-
-def _chosen(path: Path, entries: Sequence[Entry], channel: int | str | None) -> Entry:
-    """Find the entry that a number or a name means."""
-    if channel is None:
-        return _default(entries)
-    wanted = str(channel).strip().lower()
-    for entry in entries:
-        if entry.name.lower() == wanted:
-            return entry
-    if wanted.isdecimal() and int(wanted) < len(entries):
-        return entries[int(wanted)]
-    partly = [entry for entry in entries if wanted and not wanted.isdecimal() and wanted in entry.name.lower()]
-    if len(partly) == 1:
-        return partly[0]
-    raise InvalidSettingError(f"{path}: there is no channel {channel!r}; the file holds {_spelt(entries)}")
-
-
-def _frame_index(path: Path, entry: Entry, frame: int | None) -> int:
-    if frame is None:
-        return 0
-    if isinstance(frame, bool) or not isinstance(frame, int) or not 0 <= frame < entry.n_frames:
-        raise InvalidSettingError(
-            f"{path}: there is no frame {frame!r}; "
-            + (f"frames are 0 to {entry.n_frames - 1}" if entry.n_frames > 1 else "it is a single image (frame 0)")
-        )
-    return frame
-
-
-def _choice_notes(entries: Sequence[Entry], entry: Entry, channel: int | str | None, frame: int | None) -> list[str]:
-    """Say what was taken where nothing was chosen, and how to take something else."""
-    notes = []
-    if channel is None and entry.name == LUMINANCE:
-        notes.append("a colour picture; --channel 0, 1 or 2 takes red, green or blue alone")
-    elif channel is None and len(entries) > 1:
-        notes.append(f"the file holds {_spelt(entries)}; {entry.name!r} is taken (--channel takes another one)")
-    if frame is None and entry.n_frames > 1:
-        notes.append(f"the file holds {entry.n_frames} frames; frame 0 is taken (or use --frame N, --frame all)")
-    return notes
-
-
-def _spelt(entries: Sequence[Entry]) -> str:
-    """Spell the images of a file, as many as a sentence bears, with their sizes where these differ."""
-    sized = len({entry.shape for entry in entries}) > 1
-    shown = [
-        f"{index} {entry.name!r}" + (f" ({entry.shape[0]} x {entry.shape[1]})" if sized else "")
-        for index, entry in enumerate(entries[:12])
-    ]
-    more = f" and {len(entries) - 12} more" if len(entries) > 12 else ""
-    return f"{len(entries)} image{'s' if len(entries) > 1 else ''}: {', '.join(shown)}{more}"
 
 
 def _decided_calibration(entry: Entry, given: Calibration | None) -> tuple[Calibration, tuple[str, ...]]:

@@ -18,6 +18,7 @@ MAX_PIXELS = 2**31
 # Deflate cannot pack more than 1032 to 1; what claims more holds nothing.
 _MAX_RATIO = 1100
 _HARMLESS_BYTES = 2**28
+_PIP_NAMES = {"skimage": "scikit-image"}
 _CHATTY = ("tifffile", "rsciio", "PIL", "h5py", "nd2", "czifile", "liffile", "igor2", "hyperspy")
 
 
@@ -91,9 +92,7 @@ def translated_errors(path: Path, reader: str) -> Iterator[None]:
     except FftscapeError:
         raise
     except ModuleNotFoundError as error:
-        raise BackendUnavailableError(
-            f"{path}: reading it needs the Python library {error.name!r}, which is not installed; install it with pip"
-        ) from error
+        raise _library_missing(path, error.name or "?") from error
     except Exception as error:
         raise UnreadableFileError(
             f"{path}: could not be read as {reader} ({type(error).__name__}: {first_line(error)}); "
@@ -124,6 +123,14 @@ def no_printing() -> Iterator[None]:
         yield
 
 
+def _library_missing(path: Path, module: str) -> BackendUnavailableError:
+    """Name a library that an optional library wants for this kind of file, beyond what the extra installs."""
+    name = _PIP_NAMES.get(module.partition(".")[0], module.partition(".")[0])
+    return BackendUnavailableError(
+        f"{path}: reading it needs another library, which is not installed; install it with: pip install {name}"
+    )
+
+
 def load_extra(module: str, extra: str, path: Path) -> Any:
     """Import an optional library.
 
@@ -137,9 +144,7 @@ def load_extra(module: str, extra: str, path: Path) -> Any:
     except ImportError as error:
         missing = error.name or module
         if missing.partition(".")[0] != module.partition(".")[0]:
-            raise BackendUnavailableError(
-                f"{path}: reading it needs the Python library {missing!r}, which is not installed; install it with pip"
-            ) from error
+            raise _library_missing(path, missing) from error
         raise BackendUnavailableError(
             f"{path}: this format needs an optional library; install it with: pip install 'fftscape[{extra}]'"
         ) from error

@@ -30,10 +30,13 @@ class Grey:
         Real numbers in the machine's byte order.
     notes : tuple of str
         What was done.
+    is_luminance : bool
+        Whether it was weighed from unequal colours.
     """
 
     data: npt.NDArray[Any]
     notes: tuple[str, ...] = ()
+    is_luminance: bool = False
 
 
 def to_grey(data: npt.NDArray[Any], samples: tuple[str, ...] = ()) -> Grey:
@@ -56,6 +59,7 @@ def to_grey(data: npt.NDArray[Any], samples: tuple[str, ...] = ()) -> Grey:
         (their modulus) and truth values (uint8).
     """
     notes: list[str] = []
+    is_luminance = False
     if data.ndim == 3:
         kept = [k for k in range(data.shape[2]) if k >= len(samples) or samples[k] != ALPHA]
         if len(kept) < data.shape[2]:
@@ -68,13 +72,14 @@ def to_grey(data: npt.NDArray[Any], samples: tuple[str, ...] = ()) -> Grey:
             data = data[..., 0]
         else:
             notes.append("RGB converted to luminance (Rec. 709)")
+            is_luminance = True
             data = luminance(data)
     if data.dtype.kind == "c":
         notes.append("complex values: their modulus is taken")
         data = np.abs(data)
     if data.dtype.kind == "b":
         data = data.astype(np.uint8)
-    return Grey(np.ascontiguousarray(data, data.dtype.newbyteorder("=")), tuple(notes))
+    return Grey(np.ascontiguousarray(data, data.dtype.newbyteorder("=")), tuple(notes), is_luminance)
 
 
 def luminance(rgb: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from fftscape.model.errors import UnreadableFileError
 _ORIENTATION_TAG = 274
 _UNPACKED = 1
 _REDUCED_COPY = 1
+_MOST_PAGES = 100_000
 
 
 def read_tiff(path: Path) -> list[Entry]:
@@ -33,6 +35,7 @@ def read_tiff(path: Path) -> list[Entry]:
     list of Entry
         One for each series and channel.
     """
+    _check_page_count(path)
     with _open(path) as tif:
         many = len(tif.series) > 1
         entries: list[Entry] = []
@@ -47,6 +50,28 @@ def _open(path: Path) -> Any:
 
     # An OME-TIFF may name other files; none is ever opened for it.
     return tifffile.TiffFile(path, _multifile=False)
+
+
+def _check_page_count(path: Path) -> None:
+    """Follow the chain of pages and refuse endless ones, which would take minutes to parse."""
+    with path.open("rb") as stream:
+        head = stream.read(16)
+        order = ">" if head.startswith(b"MM") else "<"
+        is_big = head[2:4] in (b"+\0", b"\0+")
+        number, n_number, n_tag, at = ("Q", "Q", 20, 8) if is_big else ("I", "H", 12, 4)
+        for _ in range(_MOST_PAGES):
+            stream.seek(at)
+            raw = stream.read(struct.calcsize(number))
+            if len(raw) < struct.calcsize(number) or not (offset := struct.unpack(order + number, raw)[0]):
+                return
+            stream.seek(offset)
+            raw = stream.read(struct.calcsize(n_number))
+            if len(raw) < struct.calcsize(n_number):
+                return
+            at = offset + len(raw) + n_tag * struct.unpack(order + n_number, raw)[0]
+    raise UnreadableFileError(
+        f"{path}: has more than {_MOST_PAGES} pages, or they run in a circle; split it first"
+    )
 
 
 def _series_entries(path: Path, tif: Any, index: int, *, name: str) -> list[Entry]:
