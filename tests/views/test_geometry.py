@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fftscape.model.records import AnalysisRecord, Image, Peaks
+from fftscape.model.records import AnalysisRecord, Image
+from fftscape.model.settings import merged
 from fftscape.views.geometry import (
     Extent,
     cell_edges,
@@ -53,29 +54,39 @@ def test_odd_windows_too(made_record: AnalysisRecord) -> None:
     assert extent.top == pytest.approx(-extent.bottom)
 
 
-def _with_peak(record: AnalysisRecord, frequencies: list[float], intensities: list[float]) -> AnalysisRecord:
-    column = np.array(frequencies)
-    zero = np.zeros_like(column)
-    peaks = Peaks(
-        zero.astype(int), 1 / column, zero, zero, zero, zero, column, np.array(intensities), zero + 10, unit="nm"
-    )
-    return replace(record, peaks=peaks)
+def _with_factors(record: AnalysisRecord, spots: dict[tuple[int, int], float], background: float) -> AnalysisRecord:
+    """Return the record with one factor of 64 x 48 and spots at (rows, columns) from zero frequency."""
+    factor = np.full((1, 64, 48), background, np.float32)
+    for (y, x), value in spots.items():
+        factor[0, 32 + y, 24 + x] = factor[0, 32 - y, 24 - x] = value
+    return replace(record, factors=factor, grid=replace(record.grid, size=(64, 48)))
 
 
-def test_view_goes_half_as_far_again_as_the_outermost_strong_spot(made_record: AnalysisRecord) -> None:
-    # A large window, so that the least view of 6 frequencies does not matter.
-    record = replace(made_record, grid=replace(made_record.grid, size=(320, 240)))
-    view = factor_view(_with_peak(record, [4.0, 9.0], [1.0, 0.02]))
-    assert (view.left, view.right, view.bottom, view.top) == pytest.approx((-6, 6, 6, -6))
+def test_view_goes_half_as_far_again_as_the_outermost_strong_frequency(made_record: AnalysisRecord) -> None:
+    # A frequency is 1 / (48 * 0.025) wide and 1 / (64 * 0.02) high; zero frequency and a weak far spot do not count.
+    record = _with_factors(made_record, {(0, 0): 100.0, (0, 12): 1.0, (20, 0): 0.2}, background=0.01)
+    reach = 1.5 * 12 / (48 * 0.025)
+    view = factor_view(record)
+    assert (view.left, view.right, view.bottom, view.top) == pytest.approx((-reach, reach, reach, -reach))
+
+
+def test_what_is_strong_depends_on_the_scaling_of_the_spectra(made_record: AnalysisRecord) -> None:
+    record = _with_factors(made_record, {(0, 8): 1.0, (0, 12): 0.1}, background=0.01)
+    amplitude = replace(record, settings=merged(record.settings, {"spectra": {"scaling": "amplitude"}}))
+    assert factor_view(record).right == pytest.approx(1.5 * 8 / (48 * 0.025))
+    assert factor_view(amplitude).right == pytest.approx(1.5 * 12 / (48 * 0.025))
 
 
 def test_view_never_leaves_the_factor_and_never_shrinks_to_a_few_frequencies(made_record: AnalysisRecord) -> None:
-    assert factor_view(_with_peak(made_record, [19.0], [1.0])) == factor_extent(made_record)
-    assert factor_view(_with_peak(made_record, [0.1], [1.0])).right == pytest.approx(6.5 / (24 * 0.025))
+    flat = _with_factors(made_record, {}, background=0.5)
+    assert factor_view(flat) == factor_extent(flat)
+    near = _with_factors(made_record, {(0, 2): 1.0}, background=0.0)
+    assert factor_view(near).right == pytest.approx(6.5 / (48 * 0.025))
 
 
-def test_without_spots_the_whole_factor_is_in_view(made_record: AnalysisRecord) -> None:
-    assert factor_view(_with_peak(made_record, [], [])) == factor_extent(made_record)
+def test_an_empty_factor_is_in_view_as_a_whole(made_record: AnalysisRecord) -> None:
+    empty = _with_factors(made_record, {}, background=0.0)
+    assert factor_view(empty) == factor_extent(empty)
 
 
 def test_long_strips_are_drawn_eight_to_one() -> None:

@@ -101,6 +101,22 @@ def test_angles_read_from_the_factor_are_those_of_the_table(made_record: Analysi
     assert np.degrees(np.arctan2(y1 - y0, x1 - x0)) == pytest.approx(np.degrees(np.arctan2(6.25, 5)))
 
 
+def test_the_title_counts_spots_out_of_view(made_record: AnalysisRecord, ax: Axes) -> None:
+    # Frequency 12 from zero is strong and sets the view to 1.5 times 10 per nm; the spot at 19 lies outside.
+    factor = np.full((1, 64, 48), 0.01, np.float32)
+    factor[0, 32, 24 + 12] = factor[0, 32, 24 - 12] = 1
+    peaks = replace(
+        made_record.peaks,
+        component=np.array([0, 0]),
+        frequency_y=np.array([0.0, 0.0]),
+        frequency_x=np.array([10.0, 19.0]),
+    )
+    grid = replace(made_record.grid, size=(64, 48))
+    plot_factor(replace(made_record, factors=factor, grid=grid, peaks=peaks), 0, ax)
+    assert ax.get_xlim() == pytest.approx((-15, 15))
+    assert ax.get_title() == "1: factor (spectrum), 1 weak spot outside"
+
+
 def test_factor_axes_name_their_unit(made_record: AnalysisRecord, ax: Axes) -> None:
     plot_factor(made_record, 0, ax)
     assert ax.get_xlabel() == "kx (1/nm)"
@@ -138,7 +154,7 @@ def test_scree_with_null_and_threshold(made_record: AnalysisRecord, ax: Axes) ->
     lines = {line.get_label(): line for line in ax.lines}
     np.testing.assert_array_equal(lines["white noise"].get_ydata(), [0.9, 0.8, 0.7, 0.6, 0.5])
     np.testing.assert_array_equal(lines["threshold"].get_ydata(), [1.8, 1.8])
-    np.testing.assert_array_equal(lines["above the threshold"].get_xdata(), [1, 2])
+    np.testing.assert_array_equal(lines["above it"].get_xdata(), [1, 2])
     (reason,) = [text for text in ax.texts if text.get_gid() == "reason"]
     assert reason.get_text() == made_record.scree.reason
 

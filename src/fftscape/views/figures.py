@@ -39,11 +39,11 @@ __all__ = [
     "write_figures",
 ]
 
-DPI = 160
+DPI = 180
 OVERVIEW_DPI = 110
 THUMBNAIL_DPI = 146
 # Width of an image in its own figure, in inches: two of them fit side by side into the report.
-PANEL = 4.6
+PANEL = 3.8
 # Pictures of noise hardly shrink: half the time of level 6 for a tenth more bytes.
 COMPRESSION = 3
 
@@ -170,21 +170,21 @@ def _image_figure(record: AnalysisRecord, blocks: Blocks) -> Figure:
 
 def _labels_figure(record: AnalysisRecord, blocks: Blocks) -> Figure:
     height = _panel_height(record, PANEL, least=0.2 + 0.19 * record.n_components, most=7.0)
-    figure = _blank(PANEL + 0.8, height + 0.5)
+    figure = _blank(PANEL + 0.95, height + 0.5)
     plot_labels(record, _axes_at(figure, 0.1, 0.2, PANEL, height), blocks=blocks)
     return figure
 
 
 def _residual_figure(record: AnalysisRecord) -> Figure:
     height = _panel_height(record, PANEL, least=0.6, most=7.0)
-    figure = _blank(PANEL + 0.8, height + 0.5)
+    figure = _blank(PANEL + 0.95, height + 0.5)
     plot_residual(record, _axes_at(figure, 0.1, 0.2, PANEL, height))
     return figure
 
 
 def _scree_figure(record: AnalysisRecord) -> Figure:
-    figure = _blank(PANEL + 0.8, 3.9)
-    plot_scree(record.scree, _axes_at(figure, 0.55, 1.1, PANEL + 0.15, 2.5), text_width=76)
+    figure = _blank(PANEL + 0.95, 3.55)
+    plot_scree(record.scree, _axes_at(figure, 0.6, 1.05, PANEL + 0.25, 2.2), text_width=72)
     return figure
 
 

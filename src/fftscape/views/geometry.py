@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fftscape.model.records import AnalysisRecord, FloatArray, Image
+from fftscape.model.records import AnalysisRecord, BoolArray, FloatArray, Image
+from fftscape.model.settings import Scaling
 
 LONGEST = 8.0
-STRONG = 0.1
+_STRONG: dict[Scaling, float] = {"amplitude": 1 / 16, "sqrt": 1 / 4, "log": 1 / 4}
 
 
 @dataclass(frozen=True)
@@ -90,19 +91,30 @@ def factor_extent(record: AnalysisRecord) -> Extent:
     return Extent(float(kx[0] - half_x), float(kx[-1] + half_x), float(ky[-1] + half_y), float(ky[0] - half_y))
 
 
-def factor_view(record: AnalysisRecord) -> Extent:
-    """Return the part of a factor worth looking at: 1.5 times as far out as the outermost strong spot.
+def away_from_zero(shape: tuple[int, ...]) -> BoolArray:
+    """Return True for every frequency of a factor but zero and its neighbours, which hold slow brightness."""
+    mask = np.ones(shape, bool)
+    middle_y, middle_x = (n // 2 for n in shape)
+    mask[max(0, middle_y - 1) : middle_y + 2, max(0, middle_x - 1) : middle_x + 2] = False
+    return mask
 
-    It is the same for all components of a result, so that their factors compare at a glance; without
-    spots it is the whole factor. A spot is strong from a tenth of its component's strongest; at least
-    six frequencies either side of zero stay in view.
+
+def factor_view(record: AnalysisRecord) -> Extent:
+    """Return the part of a factor worth looking at: 1.5 times as far out as the outermost strong frequency.
+
+    Strong is what reaches a sixteenth of the amplitude of its component's maximum. The view is the
+    same for all components of a result, so that their factors compare at a glance; at least six
+    frequencies either side of zero stay in it.
     """
-    whole, peaks = factor_extent(record), record.peaks
-    if len(peaks) == 0:
+    whole, factors = factor_extent(record), record.factors
+    away = np.where(away_from_zero(factors.shape[1:]), factors, 0)
+    level = _STRONG[record.settings.spectra.scaling] * away.max(axis=(1, 2), keepdims=True)
+    strong = ((away >= level) & (away > 0)).any(axis=0)
+    if not strong.any():
         return whole
+    radius = np.hypot(record.frequency_y[:, None], record.frequency_x)
     steps = [1 / (n * d) for n, d in zip(record.grid.size, record.image.pixel_size, strict=True)]
-    radius = np.hypot(peaks.frequency_y, peaks.frequency_x)[peaks.intensity >= STRONG]
-    reach = max(1.5 * float(radius.max(initial=0)), 6.5 * max(steps))
+    reach = max(1.5 * float(radius[strong].max()), 6.5 * max(steps))
     return Extent(max(whole.left, -reach), min(whole.right, reach), min(whole.bottom, reach), max(whole.top, -reach))
 
 

@@ -11,6 +11,7 @@ from fftscape.model.records import AnalysisRecord, FloatArray, Peaks, Scree
 from fftscape.views import style
 from fftscape.views.geometry import (
     Extent,
+    away_from_zero,
     display_aspect,
     factor_extent,
     factor_view,
@@ -87,7 +88,8 @@ def plot_loading(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
     values = record.loadings[component]
     mesh = _map(record, values, ax, colours=style.MAP_COLOURS)
     ax.set_title(f"{component + 1}: map (loading)")
-    _image_frame(record, ax)
+    # On maps the bar often lies on the light rim that no window centre reaches.
+    _image_frame(record, ax, bar="black", rim="white")
     _colour_bar(mesh, ax)
     _colour_frame(ax, component)
     return ax
@@ -100,7 +102,7 @@ def plot_residual(record: AnalysisRecord, ax: Axes) -> Axes:
     low = float(values.min()) if values.size and values.min() < values.max() else 0.0
     mesh = _map(record, record.residual, ax, colours=style.RESIDUAL_COLOURS, low=low)
     ax.set_title("Residual: not described")
-    _image_frame(record, ax)
+    _image_frame(record, ax, bar="black", rim="white")
     _colour_bar(mesh, ax)
     return ax
 
@@ -110,7 +112,7 @@ def plot_factor(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
 
     Zero frequency is in the centre and +ky points down as in the image, so that an angle read from
     the figure, counter-clockwise from +x, is the one in the table of peaks. All factors of a result
-    share the same view (`factor_view`). The d-spacings of
+    share the same view (`factor_view`); the title counts the spots outside. The d-spacings of
     the strongest spots are written beside them.
     """
     extent, view = factor_extent(record), factor_view(record)
@@ -127,8 +129,13 @@ def plot_factor(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
     ax.set_xlabel(f"kx ({unit})", labelpad=2, parse_math=False)
     ax.set_ylabel(f"ky ({unit}), down", labelpad=1, parse_math=False)
     ax.locator_params(nbins=5)
-    ax.set_title(f"{component + 1}: factor (spectrum)")
-    _mark_spots(record.peaks.of(component), ax, cell=1 / (record.grid.size[1] * record.image.pixel_size[1]))
+    peaks = record.peaks.of(component)
+    # A row of the table is two spots, k and -k; it is out of view when neither is in it.
+    reach_x, reach_y = max(-view.left, view.right), max(-view.top, view.bottom)
+    outside = int(((np.abs(peaks.frequency_x) > reach_x) | (np.abs(peaks.frequency_y) > reach_y)).sum())
+    title = f"{component + 1}: factor (spectrum)"
+    ax.set_title(f"{title}, {outside} weak spot{'s' * (outside != 1)} outside" if outside else title)
+    _mark_spots(peaks, ax, cell=1 / (record.grid.size[1] * record.image.pixel_size[1]))
     _colour_frame(ax, component)
     return ax
 
@@ -160,7 +167,7 @@ def plot_scree(scree: Scree, ax: Axes, *, text_width: int = 60) -> Axes:
     if scree.threshold is not None:
         ax.axhline(scree.threshold, color="#d55e00", linewidth=1, linestyle=(0, (4, 3)), label="threshold", zorder=1)
     ax.plot(number, values, color="#9fb6cc", linewidth=0.8, zorder=2)
-    filled = "chosen" if scree.threshold is None else "above the threshold"
+    filled = "chosen" if scree.threshold is None else "above it"
     for those, face, label in ((~chosen, "white", None), (chosen, "#0072b2", filled)):
         ax.plot(
             number[those], values[those], linestyle="none", marker="o", markersize=5, markerfacecolor=face,
@@ -176,7 +183,7 @@ def plot_scree(scree: Scree, ax: Axes, *, text_width: int = 60) -> Axes:
 
 
 def _scree_axes(scree: Scree, ax: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator, NullFormatter
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
     values = np.asarray(scree.explained_variance, np.float64)
     positive = values[values > 0]
@@ -186,13 +193,20 @@ def _scree_axes(scree: Scree, ax: Axes) -> None:
         shown = positive[positive > 1e-6 * positive.max()]
         levels = [*shown, *([scree.threshold] if scree.threshold is not None and scree.threshold > 0 else [])]
         ax.set_ylim(min(levels) / 1.6, max(levels) * 1.8)
+        few = max(levels) < 50 * min(levels)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few else (1,)))
+        ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
         ax.yaxis.set_minor_formatter(NullFormatter())
     ax.set_xlim(0.4, len(values) + 0.6)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     ax.set_xlabel("eigenvalue number", labelpad=1)
     ax.set_ylabel("eigenvalue", labelpad=1)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(loc="upper right", frameon=False, fontsize=7.5)
+    # Beside the title, where it hides no eigenvalue.
+    ax.legend(
+        loc="lower right", bbox_to_anchor=(1.02, 1.0), ncols=3, frameon=False, fontsize=7, handlelength=1.1,
+        handletextpad=0.4, columnspacing=0.7, borderaxespad=0.1,
+    )  # fmt: skip
 
 
 def _blocks_extent(record: AnalysisRecord, factor: tuple[int, int], blocks: tuple[int, ...]) -> Extent:
@@ -201,7 +215,7 @@ def _blocks_extent(record: AnalysisRecord, factor: tuple[int, int], blocks: tupl
     return Extent(edge.left, edge.left + blocks[1] * factor[1] * dx, edge.top + blocks[0] * factor[0] * dy, edge.top)
 
 
-def _image_frame(record: AnalysisRecord, ax: Axes) -> Axes:
+def _image_frame(record: AnalysisRecord, ax: Axes, *, bar: str = "white", rim: str = "black") -> Axes:
     extent = image_extent(record.image)
     ax.set_facecolor(style.NO_DATA)
     ax.set_xlim(extent.left, extent.right)
@@ -213,7 +227,7 @@ def _image_frame(record: AnalysisRecord, ax: Axes) -> Axes:
     if aspect != 1:
         stretched = f"{aspect:.3g}× taller" if aspect > 1 else f"{1 / aspect:.3g}× wider"
         ax.set_xlabel(f"drawn {stretched} than true", fontsize=7.5, loc="left")
-    draw_scale_bar(ax, extent, record.image.unit)
+    draw_scale_bar(ax, extent, record.image.unit, colour=bar, rim=rim)
     return ax
 
 
@@ -250,9 +264,7 @@ def _factor_limits(record: AnalysisRecord, shown: FloatArray, view: Extent) -> t
     """Return colour limits from what is in view, without zero frequency and its neighbours (slow brightness)."""
     ky, kx = record.frequency_y, record.frequency_x
     in_view = ((ky >= view.top) & (ky <= view.bottom))[:, None] & ((kx >= view.left) & (kx <= view.right))
-    middle_y, middle_x = (n // 2 for n in shown.shape)
-    in_view[max(0, middle_y - 1) : middle_y + 2, max(0, middle_x - 1) : middle_x + 2] = False
-    seen = shown[in_view & np.isfinite(shown)]
+    seen = shown[in_view & away_from_zero(shown.shape)]
     if seen.size == 0 or seen.max() <= 0:
         return 0.0, 1.0
     low, high = float(np.percentile(seen, 10)), float(np.percentile(seen, 99.8))
@@ -270,7 +282,7 @@ def _mark_spots(peaks: Peaks, ax: Axes, *, cell: float) -> None:
     points = Points(ax)
     cell_points = points.of(cell, 0)[0] - points.of(0, 0)[0]
     # A tapered window's spot is four frequencies wide.
-    size = max(float(np.clip(3.5 * cell_points, 9, 16)), 1.6 * cell_points)
+    size = max(float(np.clip(3.5 * cell_points, 8, 15)), 1.6 * cell_points)
     x = np.concatenate([peaks.frequency_x, -peaks.frequency_x])
     y = np.concatenate([peaks.frequency_y, -peaks.frequency_y])
     ax.plot(

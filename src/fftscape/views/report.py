@@ -174,7 +174,8 @@ def _calibration(image: Image) -> Iterator[tuple[str, str]]:
         yield "Field of view", f"{width} × {height}"
     yield "Calibration from", image.calibration_source
     if image.source:
-        yield "File", image.source
+        # The name only: a report that is handed on tells nobody's folders.
+        yield "File", os.path.basename(image.source)
 
 
 def _components(record: AnalysisRecord, figures: Mapping[str, bytes]) -> Iterator[_Component]:

@@ -53,8 +53,8 @@ def scale_bar(width: float, unit: str) -> ScaleBar:
     return ScaleBar(length, shown_length(length, unit))
 
 
-def draw_scale_bar(ax: Axes, extent: Extent, unit: str, *, text_size: float = 8.0) -> None:
-    """Draw the bar into the lower left corner of an image drawn with `extent`, white with a dark rim."""
+def draw_scale_bar(ax: Axes, extent: Extent, unit: str, *, colour: str = "white", rim: str = "black") -> None:
+    """Draw the bar into the lower left corner of an image drawn with `extent`, with a rim that sets it off."""
     from matplotlib.patheffects import withStroke
     from matplotlib.transforms import offset_copy
 
@@ -64,12 +64,12 @@ def draw_scale_bar(ax: Axes, extent: Extent, unit: str, *, text_size: float = 8.
     # A fixed distance from the lower edge, so that thin strips have room for it too.
     raised = offset_copy(ax.transData, ax.get_figure(root=True), y=RAISED, units="points")
     ax.plot(
-        [left, left + bar.length], [extent.bottom, extent.bottom], transform=raised, color="white", linewidth=2.5,
+        [left, left + bar.length], [extent.bottom, extent.bottom], transform=raised, color=colour, linewidth=2.5,
         solid_capstyle="butt", zorder=5, gid="scale-bar", scalex=False, scaley=False,
-        path_effects=[withStroke(linewidth=4, foreground="black")],
+        path_effects=[withStroke(linewidth=4, foreground=rim)],
     )  # fmt: skip
     ax.annotate(
         bar.text, (left + bar.length / 2, extent.bottom), xytext=(0, RAISED + 3), textcoords="offset points",
-        ha="center", va="bottom", fontsize=text_size, color="white", zorder=5, parse_math=False,
-        path_effects=[withStroke(linewidth=1.5, foreground="black")],
+        ha="center", va="bottom", fontsize=8, color=colour, zorder=5, parse_math=False,
+        path_effects=[withStroke(linewidth=1.5, foreground=rim)],
     )  # fmt: skip
