@@ -107,7 +107,10 @@ def run(
         settings = _settings(config, options)
         from fftscape.batch.run import run as run_batch
         from fftscape.batch.tasks import Request
+        from fftscape.files.calibration import parse_pixel_size
 
+        if pixel_size is not None:
+            parse_pixel_size(pixel_size)  # refused once here, not once for each image
         request = Request(
             settings,
             channel=_number_or_text(channel),
@@ -161,7 +164,7 @@ def demo(
 ) -> None:
     """Analyse an image whose answer is known, and print answer beside truth."""
     with _one_line_endings():
-        from fftscape.batch.demo import compare, save_image, table
+        from fftscape.batch.demo import RULES, compare, save_image, table
         from fftscape.batch.outcome import REPORT
         from fftscape.batch.run import run as run_batch
         from fftscape.batch.tasks import Request
@@ -175,7 +178,7 @@ def demo(
         if outcome.status == "failed":
             raise typer.Exit(NOTHING_DONE)
         comparisons = compare(load_record(output / outcome.name), scene)
-        for line in ("", *table(comparisons), "", f"The report: {output / outcome.name / REPORT}"):
+        for line in ("", *table(comparisons), RULES, f"report: {output / outcome.name / REPORT}"):
             reporter.say(line)
         wrong = sum(not comparison.is_right for comparison in comparisons)
         if wrong:

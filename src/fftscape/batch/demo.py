@@ -17,10 +17,16 @@ from fftscape.model.records import AnalysisRecord, Image, Peaks
 from fftscape.synthetic import Lattice, Scene
 
 SPOTS_SHOWN = 3
-# A spot is right within this many of its own uncertainties.
+# A spot is right within so many of its own uncertainties, or so near that nobody would mind.
 UNCERTAINTIES = 3.0
+SPACING_TOLERANCE = 0.01
+ANGLE_TOLERANCE = 1.0
 AREA_TOLERANCE = 0.05
 PIXELS_WANTED = 0.9
+RULES = (
+    f"right: spots within {UNCERTAINTIES:g} uncertainties or {SPACING_TOLERANCE:.0%} and {ANGLE_TOLERANCE:g}°, "
+    f"areas within {100 * AREA_TOLERANCE:g} % of the image, {PIXELS_WANTED:.0%} of the pixels."
+)
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,13 @@ def _spots(what: str, peaks: Peaks, lattice: Lattice) -> Iterator[Comparison]:
         d_spacing, d_error = float(peaks.d_spacing[row]), float(peaks.d_spacing_uncertainty[row])
         angle, angle_error = float(peaks.angle[row]), float(peaks.angle_uncertainty[row])
         true_d, true_angle = _nearest(d_spacing, angle, lattice)
-        off = (angle - true_angle + 90) % 180 - 90
+        off = abs((angle - true_angle + 90) % 180 - 90)
         yield Comparison(
             f"{what}: spot {row + 1}",
             f"{d_spacing:.4f} ± {d_error:.4f} {peaks.unit} at ({angle:.1f} ± {angle_error:.1f})°",
             f"{true_d:.4f} {peaks.unit} at {true_angle:.1f}°",
-            abs(d_spacing - true_d) <= UNCERTAINTIES * d_error and abs(off) <= UNCERTAINTIES * angle_error,
+            abs(d_spacing - true_d) <= max(UNCERTAINTIES * d_error, SPACING_TOLERANCE * true_d)
+            and off <= max(UNCERTAINTIES * angle_error, ANGLE_TOLERANCE),
         )
 
 

@@ -153,7 +153,7 @@ def _paths_of(text: str, suffixes: Container[str]) -> list[Path] | Problem:
     if path.exists() or not glob.has_magic(text):
         return [path]
     matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
-    files = [match for match in matches if match.is_file()]
+    files = [match for match in matches if not match.is_dir()]
     return files or Problem(text, "no file matches this pattern.")
 
 

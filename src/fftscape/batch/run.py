@@ -59,8 +59,9 @@ def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Repo
     try:
         with reporter.counting(len(todo.tasks)):
             for task in todo.tasks:
-                outcomes.append(_Image(task, output, request, reporter).outcome())
-                reporter.advance()
+                image = _Image(task, output, request, reporter)
+                outcomes.append(image.outcome())
+                image.report(outcomes[-1])
     finally:
         write_summary(output, outcomes)
     return tuple(outcomes)
@@ -75,23 +76,42 @@ class _Image:
     request: Request
     reporter: Reporter
     notes: list[str] = field(default_factory=list)
+    warnings: list[warnings.WarningMessage] = field(default_factory=list)
+    trace: str = ""
 
     def outcome(self) -> Outcome:
-        """Do it and say what became of it, whatever happens."""
+        """Do it and return what became of it, whatever happens."""
         began = time.perf_counter()
-        reason = trace = ""
-        caught: list[warnings.WarningMessage] = []
+        reason = ""
         try:
-            with warnings.catch_warnings(record=True) as caught:
+            with warnings.catch_warnings(record=True) as self.warnings:
                 warnings.simplefilter("always")
                 status = self._publish()
             result = told(self.folder)
         except Exception as error:  # whatever its fault, one image must never cost another
-            status, result, reason, trace = "failed", {}, _reason(error, self.task), traceback.format_exc()
+            status, result, reason = "failed", {}, _reason(error, self.task)
+            self.trace = traceback.format_exc()
         seconds = None if status == "unchanged" else time.perf_counter() - began
-        outcome = Outcome(self.task.source, self.task.name, status, seconds, reason, result)
-        self._report(outcome, caught, trace)
-        return outcome
+        return Outcome(self.task.source, self.task.name, status, seconds, reason, result)
+
+    def report(self, outcome: Outcome) -> None:
+        """Print the outcome with what was noticed on the way."""
+        reporter, source = self.reporter, self.task.source
+        reporter.advance()
+        given = {" ".join(str(warning.message).split()): warning.category for warning in self.warnings}
+        for sentence, category in given.items():
+            if issubclass(category, FftscapeWarning):
+                reporter.warn(f"{source}: warning: {without_name(sentence, self.task)}")
+            else:
+                reporter.detail(f"{source}: {category.__name__}: {sentence}")
+        if outcome.status == "failed":
+            reporter.error(outcome.line(self.output))
+            reporter.detail(self.trace)
+            return
+        reporter.say(outcome.line(self.output))
+        for note in dict.fromkeys(self.notes):
+            if note not in given:
+                reporter.say(f"  {note}")
 
     @property
     def folder(self) -> Path:
@@ -141,27 +161,6 @@ class _Image:
 
     def _stage(self, stage: str) -> None:
         self.reporter.stage(self.task.name, stage)
-
-    def _report(self, outcome: Outcome, caught: Sequence[warnings.WarningMessage], trace: str) -> None:
-        reporter, source = self.reporter, self.task.source
-        known: set[str] = set()
-        for warning in caught:
-            sentence = " ".join(str(warning.message).split())
-            if sentence in known:
-                continue
-            known.add(sentence)
-            if issubclass(warning.category, FftscapeWarning):
-                reporter.warn(f"{source}: warning: {without_name(sentence, self.task)}")
-            else:
-                reporter.detail(f"{source}: {warning.category.__name__}: {sentence}")
-        if outcome.status == "failed":
-            reporter.error(outcome.line(self.output))
-            reporter.detail(trace)
-            return
-        reporter.say(outcome.line(self.output))
-        for note in dict.fromkeys(self.notes):
-            if note not in known:
-                reporter.say(f"  {note}")
 
 
 def _reason(error: Exception, task: Task) -> str:

@@ -98,10 +98,10 @@ def fingerprint(task: Task, request: Request) -> str:
     OSError
         If the file cannot be read.
     """
-    with task.path.open("rb") as stream:
-        content = hashlib.file_digest(stream, "sha256").hexdigest()
+    beside = (task.path.with_name(name) for name in _side_cars(task.path))
     parts = {
-        "content": content,
+        "content": _sha256(task.path),
+        "beside": {path.name: _sha256(path) for path in beside if path.is_file()},
         "settings": request.settings,
         "channel": request.channel,
         "frame": task.frame,
@@ -109,3 +109,14 @@ def fingerprint(task: Task, request: Request) -> str:
         "version": version("fftscape"),
     }
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def _side_cars(path: Path) -> tuple[str, ...]:
+    """Name the files from which an image's pixel size may come."""
+    suffixes = (".txt", ".TXT", ".hdr", ".json", ".rpl")
+    return *(path.stem + suffix for suffix in suffixes), f"{path.stem}-{path.suffix[1:]}.hdr"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

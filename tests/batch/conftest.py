@@ -1,0 +1,99 @@
+"""What the tests of the batch share: small images, a reporter that remembers, a run without drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fftscape.batch.outcome import Outcome
+from fftscape.batch.progress import Reporter
+from fftscape.batch.run import run
+from fftscape.batch.tasks import Request
+from fftscape.model.settings import Settings, merged
+
+PNG = b"\x89PNG not looked at"
+
+
+@dataclass
+class Heard(Reporter):
+    """A reporter that remembers instead of printing."""
+
+    said: list[str] = field(default_factory=list)
+    trouble: list[str] = field(default_factory=list)
+
+    def _print(self, line: str, *, is_trouble: bool) -> None:
+        (self.trouble if is_trouble else self.said).append(line)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What one run did and said."""
+
+    outcomes: tuple[Outcome, ...]
+    heard: Heard
+
+    @property
+    def statuses(self) -> list[str]:
+        """Status of each outcome."""
+        return [outcome.status for outcome in self.outcomes]
+
+
+Go = Callable[..., Ran]
+
+
+@pytest.fixture
+def request_small() -> Request:
+    """A request that takes little time; the number is given, because these tests are not about choosing it."""
+    return Request(merged(Settings(), {"windows": {"size": [24, 20], "step": [12, 10]}, "rank": {"n_components": 2}}))
+
+
+@pytest.fixture
+def go(request_small: Request) -> Go:
+    """Run a batch and return what it did and said."""
+
+    def run_it(inputs: Path | list[Path], output: Path, request: Request = request_small, **options: Any) -> Ran:
+        heard = Heard(**options)
+        listed = inputs if isinstance(inputs, list) else [inputs]
+        return Ran(run([str(path) for path in listed], output, request=request, reporter=heard), heard)
+
+    return run_it
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawing out; tests/views looks at figures, and here they would take most of the time."""
+
+    def figures(_record: Any, folder: Path) -> dict[str, bytes]:
+        folder.mkdir()
+        (folder / "thumbnail.png").write_bytes(PNG)
+        return {"thumbnail.png": PNG}
+
+    monkeypatch.setattr("fftscape.views.figures.write_figures", figures)
+    monkeypatch.setattr("fftscape.views.report.write_report", lambda _r, path, figures: path.write_text(str(figures)))
+
+
+@pytest.fixture
+def stripes() -> Callable[..., np.ndarray]:
+    """Make upright stripes of period 8 px on the left and level ones of period 5 px on the right."""
+
+    def make(seed: int = 0, shape: tuple[int, int] = (72, 100)) -> np.ndarray:
+        y, x = np.mgrid[: shape[0], : shape[1]]
+        pattern = np.where(x < shape[1] // 2, np.sin(2 * np.pi * x / 8), np.sin(2 * np.pi * y / 5))
+        return (pattern + 0.1 * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
+
+    return make
+
+
+@pytest.fixture
+def images(tmp_path: Path, stripes: Callable[..., np.ndarray]) -> Path:
+    """A folder with a.npy and b.npy."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    np.save(folder / "a.npy", stripes(1))
+    np.save(folder / "b.npy", stripes(2))
+    return folder
