@@ -1,0 +1,281 @@
+"""Bad input through a real process: one sentence on stderr, the right exit code, no traceback, nothing lost."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fftscape.files.result_folder import STAGING, check
+
+FAST = ("--window", "24x20", "--step", "12", "--components", "2")
+# Stands where a library is: importing it fails as if it were not installed.
+WITHOUT = """
+import sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {name!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Absent())
+from fftscape.cli import main
+main()
+"""
+
+
+def fftscape(*arguments: object, without: str | None = None) -> subprocess.CompletedProcess[str]:
+    start = ["-m", "fftscape"] if without is None else ["-c", WITHOUT.format(name=without)]
+    ran = subprocess.run(
+        [sys.executable, *start, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert "Traceback" not in ran.stderr, ran.stderr
+    return ran
+
+
+def stripes() -> np.ndarray:
+    y, x = np.mgrid[:60, :84]
+    return np.where(x < 42, np.sin(2 * np.pi * x / 8), np.sin(2 * np.pi * y / 5)).astype(np.float32)
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    """An image that works."""
+    np.save(tmp_path / "good.npy", stripes())
+    return tmp_path / "good.npy"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("run", "x.tif"), "--output"),
+        (("run", "-o", "out"), "INPUT"),
+        (("run", "x.tif", "-o", "out", "--jobs", "4"), "--jobs"),
+        (("run", "x.tif", "-o", "out", "--window", "big"), "--window"),
+        (("run", "x.tif", "-o", "out", "--window", "1x2x3"), "--window"),
+        (("run", "x.tif", "-o", "out", "--window", "0"), "windows.size"),
+        (("run", "x.tif", "-o", "out", "--step", "-3"), "windows.step"),
+        (("run", "x.tif", "-o", "out", "--components", "many"), "--components"),
+        (("run", "x.tif", "-o", "out", "--components", "0"), "n_components"),
+        (("run", "x.tif", "-o", "out", "--preset", "best"), "default, published"),
+        (("run", "x.tif", "-o", "out", "--pixel-size", "0.02"), "'0.02'"),
+        (("run", "x.tif", "-o", "out", "--pixel-size", "-1 nm"), "'-1 nm'"),
+        (("run", "x.tif", "-o", "out", "--frame", "last"), "--frame"),
+        (("run", "x.tif", "-o", "out", "--config", "no such.toml"), "no such.toml"),
+        (("analyse", "x.tif"), "analyse"),
+        (("verify",), "OUT"),
+    ],
+)
+def test_wrong_usage_is_2_and_names_the_option(arguments: tuple[str, ...], named: str) -> None:
+    ran = fftscape(*arguments)
+    assert ran.returncode == 2
+    assert named in ran.stderr
+    assert ran.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[windows\n", "TOML"),
+        ("[windows]\nsise = [3, 3]\n", "sise"),
+        ('[spectra]\ntaper = "kaiser"\n', "spectra.taper"),
+        ('preset = "best"\n', "'best'"),
+    ],
+)
+def test_a_bad_config_file_is_2_and_names_the_setting(good: Path, tmp_path: Path, text: str, named: str) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    ran = fftscape("run", good, "-o", tmp_path / "out", "--config", tmp_path / "c.toml")
+    assert ran.returncode == 2
+    assert named in ran.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def write_bad(path: Path) -> None:
+    """Write the bad input that the file's name speaks of."""
+    kind = path.stem
+    if kind == "unknown format":
+        path.write_bytes(b"\x01\x02\x03\x04" * 100)
+    elif kind == "empty file":
+        path.touch()
+    elif kind == "all NaN":
+        np.save(path, np.full((60, 84), np.nan))
+    elif kind == "smaller than the window":
+        np.save(path, stripes()[:20])
+    elif kind == "folder":
+        path.mkdir()
+
+
+BAD = {
+    "missing.tif": "there is no such file",
+    "unknown format.xyz": "neither its content nor its suffix",
+    "empty file.tif": "empty",
+    "all NaN.npy": "no pixel holds a finite number",
+    "smaller than the window.npy": "window",
+    "folder": "holds no image file",
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_image_alone_is_one_sentence_and_1(tmp_path: Path, name: str) -> None:
+    bad = tmp_path / name
+    write_bad(bad)
+    ran = fftscape("run", bad, "-o", tmp_path / "out", *FAST)
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"{bad}: ")
+    assert line.count(str(bad)) == 1
+    assert BAD[name] in line
+
+
+def test_bad_images_never_cost_the_good_one(good: Path, tmp_path: Path) -> None:
+    for name in BAD:
+        write_bad(tmp_path / name)
+    inputs = [tmp_path / name for name in BAD]
+    ran = fftscape("run", *inputs[:3], good, *inputs[3:], "-o", tmp_path / "out", *FAST)
+    assert ran.returncode == 3
+    assert check(tmp_path / "out" / "good") == ()
+    assert f"{good}: 2 components, as asked" in ran.stdout
+    with (tmp_path / "out" / "failures.csv").open(encoding="utf-8", newline="") as file:
+        header, *failures = csv.reader(file)
+    assert header == ["image", "reason"]
+    assert [f"{image}: {reason}" for image, reason in failures] == ran.stderr.splitlines()
+    assert {image for image, _ in failures} == {str(path) for path in inputs}
+
+
+def test_a_missing_extra_names_the_command_that_installs_it(tmp_path: Path) -> None:
+    (tmp_path / "x.mrc").write_bytes(b"\0" * 2000)
+    ran = fftscape("run", tmp_path / "x.mrc", "-o", tmp_path / "out", without="rsciio")
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"{tmp_path / 'x.mrc'}: ")
+    assert "fftscape[em]" in line
+
+
+def test_constant_image_is_one_component_and_a_warning(tmp_path: Path) -> None:
+    np.save(tmp_path / "flat.npy", np.full((60, 84), 7.0))
+    ran = fftscape("run", tmp_path / "flat.npy", "-o", tmp_path / "out")
+    assert ran.returncode == 0
+    assert ran.stdout.startswith(f"{tmp_path / 'flat.npy'}: no second structure found, window ")
+    assert any("warning: " in line and "all pixels are equal" in line for line in ran.stderr.splitlines())
+
+
+def test_partly_nan_image_is_analysed_with_a_warning(tmp_path: Path) -> None:
+    image = stripes()
+    image[:30, :42] = np.nan
+    np.save(tmp_path / "part.npy", image)
+    ran = fftscape("run", tmp_path / "part.npy", "-o", tmp_path / "out", *FAST)
+    assert ran.returncode == 0
+    assert any("warning: " in line and "pixels without data" in line for line in ran.stderr.splitlines())
+
+
+def test_unwritable_output_fails_at_once(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for output in (tmp_path / "file", tmp_path / "file" / "out", "/proc/fftscape-out"):
+        ran = fftscape("run", good, "-o", output)
+        assert ran.returncode == 1
+        (line,) = ran.stderr.splitlines()
+        assert line.startswith("fftscape: ")
+        assert str(output) in line
+        assert ran.stdout == ""
+    assert fftscape("demo", "-o", tmp_path / "file").returncode == 1
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_a_file_name_cannot_forge_lines(tmp_path: Path) -> None:
+    odd = tmp_path / "a\nfake.tif: 9 structures\x1b[2J.tif"
+    odd.touch()
+    ran = fftscape("run", odd, "-o", tmp_path / "out")
+    assert ran.returncode == 1
+    assert len(ran.stderr.splitlines()) == 1
+    assert "\x1b" not in ran.stderr
+
+
+def start_long_run(good: Path, output: Path, **streams: int) -> subprocess.Popen[str]:
+    """Start a run of many images; returns when the first is done."""
+    inputs = []
+    for number in range(30):
+        path = good.with_name(f"image {number:02d}.npy")
+        np.save(path, stripes() + number)
+        inputs.append(str(path))
+    command = [sys.executable, "-m", "fftscape", "run", *inputs, "-o", str(output), *FAST]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **streams)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_soon_keep_what_is_done_and_can_be_resumed(
+    good: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    output = tmp_path / "out"
+    process = start_long_run(good, output)
+    assert process.stdout is not None
+    first = process.stdout.readline()
+    process.send_signal(number)
+    began = time.monotonic()
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert process.returncode == code, err
+    assert len(err.splitlines()) == 1
+    assert "run the same command again" in err
+    assert not list(output.glob(f"{STAGING}*"))
+    with (output / "summary.csv").open(encoding="utf-8", newline="") as file:
+        done = list(csv.DictReader(file))
+    assert first.startswith(f"{done[0]['image']}: ")
+    assert 1 <= len(done) < 30
+    again = fftscape("run", done[0]["image"], "-o", output, *FAST)
+    assert (again.returncode, "unchanged" in again.stdout) == (0, True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_closed_pipe_ends_without_a_traceback(good: Path, tmp_path: Path) -> None:
+    process = start_long_run(good, tmp_path / "out")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 141
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    with (tmp_path / "out" / "summary.csv").open(encoding="utf-8", newline="") as file:
+        assert 1 <= len(list(csv.DictReader(file))) < 30
+
+
+def test_a_terminal_without_unicode_costs_nothing(good: Path, tmp_path: Path) -> None:
+    (tmp_path / "µm.npy").write_bytes(good.read_bytes())
+    ran = subprocess.run(
+        [sys.executable, "-m", "fftscape", "inspect", str(tmp_path / "µm.npy")],
+        capture_output=True, timeout=120, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"},
+    )  # fmt: skip
+    assert ran.returncode == 0
+    assert b"\\xb5m.npy: 1 image" in ran.stdout
+
+
+def test_help_answers_at_once() -> None:
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        ran = fftscape("--help")
+        times.append(time.perf_counter() - began)
+        assert ran.returncode == 0
+    # 0.2 s on a quiet machine; the bound leaves room for a busy one.
+    assert statistics.median(times) < 1.0
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, runpy; sys.argv = ['fftscape', '--help']\n"
+        "try: runpy.run_module('fftscape', run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numpy', 'scipy', 'matplotlib', 'rich', 'tifffile', 'zarr', 'h5py', 'PIL', 'jinja2', 'tomllib'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ran.stderr.strip() == "[]"
+    for command in ("run", "inspect", "demo", "verify"):
+        assert command in ran.stdout
