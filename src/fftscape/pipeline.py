@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.files import exchange, store
+from fftscape.files import exchange, result_folder, store
 from fftscape.model.errors import (
     FftscapeWarning,
     InvalidSettingError,
@@ -24,7 +24,7 @@ from fftscape.model.errors import (
 from fftscape.model.records import AnalysisRecord, Factorization, Image, LocalSpectra, Scree, WindowGrid
 from fftscape.model.settings import PRESETS, Preset, Settings, as_pair, merged
 from fftscape.stages.advisor import suggest_window
-from fftscape.stages.factorization import factorize, project, window_residual
+from fftscape.stages.factorization import factorize, project, purest_spectra, window_residual
 from fftscape.stages.peaks import find_peaks
 from fftscape.stages.rank import compute_scree
 from fftscape.stages.segmentation import segment
@@ -49,7 +49,7 @@ class Analysis(AnalysisRecord):
     >>> import fftscape as fs
     >>> analysis = fs.analyze(fs.synthetic.demo_scene().image, window=64, step=32)
     >>> analysis.n_components, analysis.loadings.shape
-    (3, (3, 19, 23))
+    (3, (3, 23, 31))
     """
 
     def save(self, path: str | Path) -> Path:
@@ -70,7 +70,13 @@ class Analysis(AnalysisRecord):
         UnwritableOutputError
             If it cannot be written.
         """
-        return store.save_record(self, path)
+        path = Path(path).absolute()
+        return result_folder.publish(
+            path.parent,
+            path.name,
+            write=lambda folder: store.write_results(self, folder),
+            manifest=store.manifest(self),
+        )
 
     def plot(self) -> Figure:
         """Draw everything on one page.
@@ -241,6 +247,16 @@ def load(path: str | Path) -> Analysis:
     ------
     UnreadableFileError
         If there is no intact result.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import fftscape as fs
+    >>> stripes = np.sin(np.arange(96) * 2 * np.pi / 8) + np.zeros((80, 1))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saved = fs.analyze(stripes, window=32, step=8).save(folder + "/stripes")
+    ...     fs.load(saved).loadings.shape
+    (1, 7, 9)
     """
     record = store.load_record(path)
     return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
@@ -327,7 +343,7 @@ def _with_windows(settings: Settings, image: Image, notes: _Notes) -> Settings:
 
 
 def _usable_pixels(image: Image, notes: _Notes) -> npt.NDArray[np.bool_]:
-    usable = np.isfinite(image.data)
+    usable: npt.NDArray[np.bool_] = np.isfinite(image.data)
     if not usable.any():
         raise InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")
     known = image.data[usable]
@@ -371,7 +387,8 @@ def _assemble(
     loadings = grid.to_map(result.loadings)
     factors = to_full_plane(result.factors, grid.size)
     weights = result.loadings.sum(axis=0, dtype=np.float64)
-    peaks = find_peaks(factors, image.pixel_size, image.unit, settings.peaks)
+    purest = to_full_plane(purest_spectra(spectra, result.loadings), grid.size)
+    peaks = find_peaks(purest, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
     if not result.converged:
         notes.warn(
             f"The factorization had not settled after {result.n_iter} iterations; raise factorization.max_iter.",

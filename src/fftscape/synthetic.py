@@ -81,6 +81,11 @@ def fcc_gold(angle: float = 0.0) -> Lattice:
     -------
     Lattice
         Lengths in nm, stacking ABC.
+
+    Examples
+    --------
+    >>> fcc_gold().spots(0.21)[:, 0].round(4).tolist()
+    [0.2355, 0.2354]
     """
     return Lattice((3 * _GOLD_111, _GOLD_ROWS), ((0, 0), (1 / 3, 1 / 3), (2 / 3, 2 / 3)), angle)
 
@@ -97,6 +102,11 @@ def hcp_gold(angle: float = 0.0) -> Lattice:
     -------
     Lattice
         Lengths in nm, stacking AB.
+
+    Examples
+    --------
+    >>> hcp_gold().spots(0.21)[:, 0].round(4).tolist()
+    [0.2355, 0.2206, 0.2206, 0.2497]
     """
     return Lattice((2 * _GOLD_111, _GOLD_ROWS), ((0, 0), (1 / 2, 1 / 3)), angle)
 
@@ -156,6 +166,13 @@ def render_lattice(
     Evaluated as the lattice's Fourier series, which is exact for any rotation and pixel size:
     the coefficients are structure factors times the Gaussian's transform; terms below 1e-4 of
     the mean are left out.
+
+    Examples
+    --------
+    >>> square = Lattice((0.4, 0.4), ((0.0, 0.0),))
+    >>> columns = render_lattice(square, (40, 60), (0.02, 0.02), column_sigma=0.05)
+    >>> columns[20, [30, 40, 50]].round(2).tolist()
+    [1.0, 0.0, 1.0]
     """
     y = (shape[0] // 2 - np.arange(shape[0])) * pixel_size[0]  # up is positive
     x = (np.arange(shape[1]) - shape[1] // 2) * pixel_size[1]
@@ -212,6 +229,13 @@ def crystal_scene(
     -------
     Scene
         Image of dtype uint16 with its truth.
+
+    Examples
+    --------
+    >>> halves = np.repeat(np.array([[0, 1]], np.int16), 100, axis=1).repeat(150, axis=0)
+    >>> scene = crystal_scene((fcc_gold(), hcp_gold()), halves, pixel_size=(0.02, 0.02), dose=30)
+    >>> scene.image.shape, scene.n_components, round(float(scene.image.data.mean()))
+    ((150, 200), 2, 30)
     """
     signal = np.full(labels.shape, background)
     for index, lattice in enumerate(lattices):
@@ -236,17 +260,17 @@ def demo_scene(seed: int = 0) -> Scene:
     Returns
     -------
     Scene
-        640 x 768 pixels of 0.02 nm, three regions: fcc, hcp, rotated fcc.
+        768 x 1024 pixels of 0.02 nm, three regions: fcc, hcp, fcc turned by 27 degrees.
 
     Examples
     --------
     >>> scene = demo_scene()
     >>> scene.image.shape, scene.n_components
-    ((640, 768), 3)
+    ((768, 1024), 3)
     """
-    y, x = np.mgrid[:640, :768]
-    labels = np.zeros((640, 768), np.int16)
-    labels[np.abs(y - 200) < 100] = 1
-    labels[x + 0.35 * y > 680] = 2
+    y, x = np.mgrid[:768, :1024]
+    labels = np.zeros(y.shape, np.int16)
+    labels[np.abs(y - 240) < 120] = 1
+    labels[x + 0.35 * y > 870] = 2
     lattices = (fcc_gold(), hcp_gold(), fcc_gold(27.0))
     return crystal_scene(lattices, labels, pixel_size=(0.02, 0.02), seed=seed)

@@ -14,6 +14,8 @@ FloatArray = npt.NDArray[np.floating[Any]]
 EXACT_LIMIT = 1500
 _OVERSAMPLING = 10
 _POWER_STEPS = 4
+# Columns that are converted to float64 at a time, to keep the copy small.
+_GRAM_COLUMNS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,11 +98,23 @@ def singular_values_squared(matrix: FloatArray, count: int, *, seed: int = 0) ->
     [9.0, 4.0]
     """
     if min(matrix.shape) <= EXACT_LIMIT:
-        gram = matrix @ matrix.T if matrix.shape[0] <= matrix.shape[1] else matrix.T @ matrix
-        values = np.linalg.eigvalsh(gram.astype(np.float64))[::-1][:count]
-        return np.maximum(values, 0)
+        values = np.linalg.eigvalsh(_gram(matrix))[::-1][:count]
+        return np.asarray(np.maximum(values, 0))
     part = low_rank(matrix, count, seed=seed)
     return np.asarray(np.sum(part.coefficients**2, axis=1))
+
+
+def _gram(matrix: FloatArray) -> FloatArray:
+    """Products of all pairs of the fewer of rows and columns, in float64.
+
+    A scree plot spans many decades, and squares in float32 would end it at 1e-7 of the first value.
+    """
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    gram: FloatArray = np.zeros((len(wide), len(wide)))
+    for start in range(0, wide.shape[1], _GRAM_COLUMNS):
+        piece = wide[:, start : start + _GRAM_COLUMNS].astype(np.float64)
+        gram += piece @ piece.T
+    return gram
 
 
 def _orthonormal(columns: FloatArray) -> FloatArray:

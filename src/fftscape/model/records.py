@@ -241,7 +241,7 @@ class Factorization(_ReadOnlyArrays):
 
 @dataclass(frozen=True, eq=False)
 class Peaks(_ReadOnlyArrays):
-    """Spots of the factors as a table of equally long columns, strongest first in a component.
+    """Spots of the components as a table of equally long columns, strongest first in a component.
 
     Opposite spots (k and -k) are one row.
 
@@ -348,7 +348,7 @@ class AnalysisRecord(_ReadOnlyArrays):
     segmentation : Segmentation
         Labels at image scale.
     peaks : Peaks
-        Spots of the factors.
+        Spots of the components, measured in the windows that belong to one component most clearly.
     reconstruction_error : float
         Relative error of the factorization.
     n_iter : int

@@ -63,8 +63,8 @@ class FactorizationSettings(_Frozen, frozen=True, kw_only=True):
     """How the non-negative factorization is started and stopped."""
 
     starts: tuple[Start, ...] = ("spa", "nndsvda", "random", "random", "random")
-    max_iter: PositiveInt = 500
-    tolerance: PositiveFloat = 1e-5
+    max_iter: PositiveInt = 2000
+    tolerance: PositiveFloat = 1e-6
     seed: int = 0
 
 

@@ -34,8 +34,9 @@ def suggest_window(image: Image) -> WindowAdvice:
     Returns
     -------
     WindowAdvice
-        A square window (in pixels) of about eight periods of the coarsest strong lattice, or,
-        where no period stands out, a sixteenth to an eighth of the image; steps of a quarter.
+        A square window (in pixels) of about eight periods of the coarsest strong lattice, at most
+        a quarter of the image (a half where that would hold too few periods); where no period
+        stands out, an eighth of the image within 32 to 64 px. Steps are a quarter of a window.
 
     Raises
     ------
@@ -45,9 +46,9 @@ def suggest_window(image: Image) -> WindowAdvice:
     Examples
     --------
     >>> x = np.arange(300)
-    >>> advice = suggest_window(Image(np.sin(2 * np.pi * x / 8) + np.zeros((200, 1))))
-    >>> advice.size, round(advice.period, 1)
-    ((64, 64), 8.0)
+    >>> advice = suggest_window(Image(np.sin(2 * np.pi * x / 6) + np.zeros((260, 1))))
+    >>> advice.size, advice.step, round(advice.period)
+    ((48, 48), (12, 12), 6)
     """
     shortest = min(image.shape)
     if shortest < _SMALLEST:
@@ -55,9 +56,10 @@ def suggest_window(image: Image) -> WindowAdvice:
             f"{image.name}: an image of {image.shape[0]}x{image.shape[1]} pixels is too small for the smallest "
             f"sensible window of {_SMALLEST} pixels; choose a window to force one."
         )
-    # At least a few windows side by side, or there is nothing to compare.
-    largest = int(np.clip(shortest // 4, _SMALLEST, _LARGEST))
     period = _dominant_period(image.data)
+    # At least a few windows side by side, or there is nothing to compare; fewer only for the sake of enough periods.
+    parts = 2 if shortest / 4 < _PERIODS_NEEDED * period else 4
+    largest = int(np.clip(shortest // parts, _SMALLEST, _LARGEST))
     if np.isnan(period):
         size = _nearest_size(float(np.clip(shortest / 8, 32, 64)), largest)
         reasons = [f"no period stands out, so {size} px, a common size for textures"]

@@ -22,6 +22,8 @@ _EXTRA_RANK = 6
 _TRIAL_ITERATIONS = 30
 _EXACT_PASSES = 3
 _LEAST_SQUARES_SWEEPS = 200
+# A window belongs clearly to a component from this part of the component's largest share in any window.
+_NEARLY = 0.85
 _TINY = 1e-12
 
 
@@ -161,6 +163,34 @@ def window_residual(spectra: LocalSpectra, loadings: FloatArray, factors: FloatA
     norms = np.linalg.norm(spectra.values, axis=1)
     relative: FloatArray = np.divide(left, norms, out=np.zeros_like(left), where=norms > 0)
     return relative.astype(np.float32)
+
+
+def purest_spectra(spectra: LocalSpectra, loadings: FloatArray) -> FloatArray:
+    """Average the spectra of the windows that belong to one component most clearly.
+
+    Where two components have spots close together, each factor lacks what the other one took, and
+    its spots are displaced. The windows themselves know nothing of that.
+
+    Parameters
+    ----------
+    spectra : LocalSpectra
+        Values of shape (n_valid, feature).
+    loadings : ndarray, shape (n_valid, component)
+        Weights of unit-norm factors.
+
+    Returns
+    -------
+    ndarray of float64, shape (component, feature)
+        Mean over the windows in which the component's part of the loadings is nearly as large
+        as it is anywhere; zero for a component without loadings.
+    """
+    sums = loadings.sum(axis=1, dtype=np.float64)
+    parts = loadings / np.where(sums > 0, sums, 1)[:, None]
+    means = np.zeros((loadings.shape[1], spectra.values.shape[1]))
+    for component, part in enumerate(parts.T):
+        if part.any():
+            means[component] = spectra.values[part >= _NEARLY * part.max()].mean(axis=0, dtype=np.float64)
+    return means
 
 
 def _total(spectra: LocalSpectra) -> float:

@@ -107,7 +107,8 @@ def _above_noise(eigenvalues: FloatArray, null: FloatArray | None, settings: Ran
 
 
 def _elbow(eigenvalues: FloatArray, null: FloatArray | None, settings: RankSettings) -> _Choice:
-    positive = eigenvalues[:_ELBOW_POINTS][eigenvalues[:_ELBOW_POINTS] > 0]
+    positive = eigenvalues[: _ELBOW_POINTS + 1]
+    positive = positive[positive > 0]
     if len(positive) < 3:
         return _Choice(1, None, "Too few eigenvalues for an elbow.")
     curve = np.log(positive)

@@ -55,7 +55,7 @@ def taper(size: Pair, kind: Taper) -> FloatArray:
     Examples
     --------
     >>> taper((2, 4), "hann").round(3).tolist()
-    [[0.146, 0.854, 0.854, 0.146], [0.146, 0.854, 0.854, 0.146]]
+    [[0.073, 0.427, 0.427, 0.073], [0.073, 0.427, 0.427, 0.073]]
     """
     return np.outer(_TAPERS[kind](size[0]), _TAPERS[kind](size[1]))
 

@@ -1,0 +1,70 @@
+"""The advisor on images whose period is known."""
+
+import numpy as np
+import pytest
+
+from fftscape.model.errors import InvalidSettingError
+from fftscape.model.records import Image
+from fftscape.stages.advisor import suggest_window
+
+
+def lattice(shape, period, noise=0.5):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    waves = sum(np.cos(2 * np.pi * (x * np.cos(t) + y * np.sin(t)) / period) for t in np.radians([20, 80, 140]))
+    return waves + noise * np.random.default_rng(0).normal(size=shape)
+
+
+@pytest.mark.parametrize(("period", "size"), [(4.4, 36), (8.1, 64), (14.0, 108), (18.0, 144)])
+def test_eight_periods_fit(period, size):
+    advice = suggest_window(Image(lattice((600, 720), period)))
+    assert advice.period == pytest.approx(period, rel=0.05)
+    assert advice.size == (size, size)
+    assert advice.step == (size // 4, size // 4)
+
+
+def test_units_are_told():
+    advice = suggest_window(Image(lattice((600, 720), 10), (0.02, 0.02), "nm"))
+    assert "0.201 nm, of which 7.2 fit into 72 px" in advice.reasons[0]
+
+
+def test_too_few_periods_are_warned_of():
+    advice = suggest_window(Image(lattice((160, 200), 30)))
+    assert advice.size == (72, 72)  # up to half the image, for the sake of periods
+    assert any("fewer than 3.5 periods" in reason for reason in advice.reasons)
+
+
+def test_superlattice_counts():
+    data = lattice((600, 720), 6) + 0.6 * lattice((600, 720), 18)
+    assert suggest_window(Image(data)).period == pytest.approx(18, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        np.random.default_rng(0).normal(size=(400, 500)),
+        np.zeros((400, 500)),
+        np.add.outer(np.arange(400), np.arange(500)),
+    ],
+    ids=["noise", "constant", "ramp"],
+)
+def test_no_period_is_said(data):
+    advice = suggest_window(Image(data))
+    assert np.isnan(advice.period)
+    assert "no period stands out" in advice.reasons[0]
+    assert advice.size == (48, 48)
+
+
+def test_gaps_do_not_matter():
+    data = lattice((600, 720), 8.1)
+    data[:200, :300] = np.nan
+    data[400, 400] = np.inf
+    assert suggest_window(Image(data)).size == (64, 64)
+
+
+def test_extreme_values_do_not_overflow():
+    assert suggest_window(Image(lattice((600, 720), 8.1) * 1e300)).size == (64, 64)
+
+
+def test_tiny_images_are_refused():
+    with pytest.raises(InvalidSettingError, match="8x500 pixels is too small"):
+        suggest_window(Image(np.zeros((8, 500))))

@@ -1,0 +1,140 @@
+"""Local spectra against a plain full-plane FFT, window by window."""
+
+import numpy as np
+import pytest
+
+from fftscape.model.settings import SpectraSettings
+from fftscape.stages.spectra import half_plane_weights, local_spectra, taper, to_full_plane, to_half_plane
+from fftscape.stages.windows import window_grid
+
+SIZES = [(32, 24), (15, 22), (16, 21), (9, 7)]
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[:61, :83]
+    return 500 + 30 * np.sin(2 * np.pi * (x / 7 + y / 11)) + x + rng.normal(0, 5, (61, 83))
+
+
+def grid_of(data, size):
+    return window_grid(np.isfinite(data), size, (7, 9))
+
+
+def plain(data, grid, settings):
+    """Full-plane spectra by the book, in float64."""
+    spread = data.std()
+    weights = taper(grid.size, settings.taper)
+    out = []
+    for top in grid.origins_y:
+        for left in grid.origins_x:
+            tile = data[top : top + grid.size[0], left : left + grid.size[1]] / spread
+            if settings.remove_mean:
+                tile = tile - (tile * weights).sum() / weights.sum()
+            amplitude = np.abs(np.fft.fft2(tile * weights)) / np.sqrt((weights**2).sum())
+            if settings.remove_mean:
+                amplitude[0, 0] = 0
+            feature = {"amplitude": amplitude, "sqrt": np.sqrt(amplitude), "log": np.log1p(amplitude)}[settings.scaling]
+            if settings.unit_norm:
+                feature = feature / np.linalg.norm(feature)
+            out.append(np.fft.fftshift(feature))
+    return np.array(out)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SpectraSettings(),
+        SpectraSettings(taper="hamming", scaling="log"),
+        SpectraSettings(taper="none", scaling="amplitude", unit_norm=False),
+        SpectraSettings(taper="none", scaling="amplitude", unit_norm=False, remove_mean=False),
+        SpectraSettings(scaling="amplitude", remove_mean=False),
+    ],
+    ids=str,
+)
+def test_half_plane_holds_what_the_full_plane_holds(data, size, settings):
+    grid = grid_of(data, size)
+    values = local_spectra(data, grid, settings).values
+    expected = plain(data, grid, settings)
+    np.testing.assert_allclose(to_full_plane(values, size), expected, atol=2e-5 * expected.max())
+    # Scalar products of half-plane features are those of the full plane.
+    flat = expected.reshape(len(expected), -1)
+    np.testing.assert_allclose(values @ values.T, flat @ flat.T, rtol=2e-5)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_full_plane_and_half_plane_are_inverse(data, size):
+    values = local_spectra(data, grid_of(data, size), SpectraSettings()).values
+    np.testing.assert_allclose(to_half_plane(to_full_plane(values, size)), values, rtol=1e-6)
+
+
+def test_zero_frequency_lies_in_the_centre():
+    data = np.full((40, 40), 3.0)
+    data[0, 0] = 4
+    settings = SpectraSettings(taper="none", remove_mean=False, scaling="amplitude", unit_norm=False)
+    values = local_spectra(data, window_grid(np.ones((40, 40), bool), (10, 15), (30, 25)), settings).values
+    full = to_full_plane(values, (10, 15))
+    assert (np.argmax(full.reshape(len(full), -1), axis=1) == 5 * 15 + 7).all()
+
+
+def test_a_wave_appears_at_its_own_frequency():
+    y, x = np.mgrid[:48, :60]
+    data = np.cos(2 * np.pi * (3 * x / 20 + 5 * y / 24))  # 3 periods in 20 columns, 5 in 24 rows
+    values = local_spectra(data, window_grid(np.ones(data.shape, bool), (24, 20), (24, 20)), SpectraSettings()).values
+    full = to_full_plane(values, (24, 20))
+    for spectrum in full:
+        spots = {tuple(index) for index in np.argwhere(spectrum > 0.95 * spectrum.max())}
+        assert spots == {(12 + 5, 10 + 3), (12 - 5, 10 - 3)}
+
+
+@pytest.mark.parametrize(("gain", "offset"), [(1e-12, 0), (1e300, 0), (-2.5, 40), (1, 1e6), (1, -1e4)])
+def test_gain_and_offset_drop_out(data, gain, offset):
+    grid = grid_of(data, (16, 20))
+    before = local_spectra(data, grid, SpectraSettings()).values
+    after = local_spectra(gain * data + offset, grid, SpectraSettings()).values
+    np.testing.assert_allclose(after, before, atol=3e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, ">f4", np.float16, bool])
+def test_pixel_types_give_the_same_spectra(dtype):
+    data = np.random.default_rng(0).integers(0, 2, (40, 50))
+    grid = window_grid(np.ones((40, 50), bool), (16, 12), (8, 8))
+    expected = local_spectra(data.astype(float), grid, SpectraSettings()).values
+    assert (local_spectra(data.astype(dtype), grid, SpectraSettings()).values == expected).all()
+
+
+def test_windows_without_contrast_have_no_spectrum(data):
+    flat = data.copy()
+    flat[:32, :40] = 12345.678
+    values = local_spectra(flat, grid_of(flat, (16, 16)), SpectraSettings()).values
+    assert not values[0].any()
+    assert np.isfinite(values).all()
+    np.testing.assert_allclose(np.linalg.norm(values[-1]), 1, rtol=1e-6)
+
+
+def test_gaps_do_not_spread(data):
+    holed = data.copy()
+    holed[5, 5] = np.nan
+    holed[6, 70] = np.inf
+    grid = window_grid(np.isfinite(holed), (16, 20), (7, 9))
+    values = local_spectra(holed, grid, SpectraSettings()).values
+    whole = local_spectra(data, grid_of(data, (16, 20)), SpectraSettings()).values[grid.valid.ravel()]
+    assert len(values) == grid.n_valid < grid.valid.size
+    np.testing.assert_allclose(values, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["hann", "hamming"])
+def test_tapers_are_symmetric_and_those_of_scipy(kind):
+    from scipy.signal import windows
+
+    one = taper((33, 20), kind)
+    np.testing.assert_allclose(one, one[::-1, ::-1], atol=1e-12)
+    # Sampled half a step later, the spectrum's modulus is that of the periodic form.
+    expected = np.abs(np.fft.fft(windows.get_window(kind, 20)))
+    np.testing.assert_allclose(np.abs(np.fft.fft(one[0])) / one[0].sum() * expected[0], expected, atol=1e-9)
+
+
+def test_weights_count_frequencies():
+    assert (half_plane_weights((4, 7)) ** 2).round(12).sum() == 7
+    assert (half_plane_weights((4, 8)) ** 2).round(12).sum() == 8

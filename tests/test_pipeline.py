@@ -1,0 +1,291 @@
+"""The whole method on images whose answer is known: numbers, places, directions, units."""
+
+import warnings
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+import fftscape as fs
+from fftscape.model.errors import NoPeaksWarning, NotConvergedWarning, OddImageWarning
+from fftscape.model.records import AnalysisRecord
+from fftscape.model.settings import Settings, merged
+from fftscape.synthetic import Lattice, crystal_scene, demo_scene
+
+
+@pytest.fixture(scope="module")
+def scene():
+    """Two lattices side by side on a non-square image with unequal pixel sizes; the boundary is at column 150."""
+    labels = np.zeros((215, 330), np.int16)
+    labels[:, 150:] = 1
+    lattices = (Lattice((0.3, 0.3), ((0, 0),), 10), Lattice((0.25, 0.433), ((0, 0), (0.5, 0.5)), 50))
+    return crystal_scene(lattices, labels, pixel_size=(0.03, 0.04), dose=60, seed=1)
+
+
+@pytest.fixture(scope="module")
+def analysis(scene):
+    return fs.analyze(scene.image, window=(48, 36), step=(12, 10))
+
+
+def score(labels, truth):
+    """Share of labelled pixels whose label is right, components matched in the best order."""
+    known = labels >= 0
+    pairs = np.array([[np.sum((labels == i) & (truth == j)) for j in range(2)] for i in range(2)])
+    return max(np.trace(pairs), np.trace(pairs[::-1])) / known.sum()
+
+
+def test_number_places_and_fractions(analysis, scene):
+    assert analysis.n_components == 2
+    assert score(analysis.labels, scene.labels) > 0.97
+    assert (analysis.labels >= 0).all()
+    np.testing.assert_allclose(np.sort(analysis.area_fractions), np.sort(scene.area_fractions), atol=0.03)
+
+
+def test_spots_have_the_lattices_spacings_and_angles(analysis, scene):
+    right = int(analysis.labels[100, 300])
+    for component, lattice in ((1 - right, scene.lattices[0]), (right, scene.lattices[1])):
+        peaks = analysis.peaks.of(component)
+        for d_spacing, angle, _ in lattice.spots(0.15)[:2]:
+            off = np.abs((peaks.angle - angle + 90) % 180 - 90)
+            nearest = np.argmin(off + 100 * np.abs(peaks.d_spacing / d_spacing - 1))
+            assert peaks.d_spacing[nearest] == pytest.approx(d_spacing, rel=0.01)
+            assert off[nearest] < 1
+    assert analysis.peaks.unit == "nm"
+
+
+def test_axes_are_calibrated(analysis):
+    assert analysis.factors.shape == (2, 48, 36)
+    assert analysis.loadings.shape == (2, *analysis.grid.shape)
+    assert analysis.frequency_y[24] == 0
+    assert analysis.frequency_x[18] == 0
+    assert analysis.frequency_y[25] == pytest.approx(1 / (48 * 0.03))
+    assert analysis.frequency_x[19] == pytest.approx(1 / (36 * 0.04))
+    assert analysis.frequency_unit == "1/nm"
+    assert analysis.position_y[0] == pytest.approx(23.5 * 0.03)
+    assert analysis.position_x[1] == pytest.approx(27.5 * 0.04)
+    assert analysis.loadings.dtype == analysis.factors.dtype == np.float32
+    assert (analysis.loadings >= 0).all()
+
+
+def test_residual_is_largest_where_the_lattices_meet(analysis):
+    centres = analysis.grid.centres_x
+    at_boundary = analysis.residual[:, np.abs(centres - 150) < 10].mean()
+    inside = analysis.residual[:, np.abs(centres - 150) > 30].mean()
+    assert at_boundary > 1.02 * inside
+    error = np.sqrt(np.mean(analysis.residual.astype(float) ** 2))  # every spectrum has unit norm
+    assert error == pytest.approx(analysis.reconstruction_error, rel=1e-3)
+
+
+def test_shares_are_ordered_and_sum_to_one(analysis):
+    assert analysis.shares.sum() == pytest.approx(1)
+    assert (np.diff(analysis.shares) <= 0).all()
+
+
+def test_records_cannot_be_changed(analysis):
+    with pytest.raises(ValueError, match="read-only"):
+        analysis.loadings[0, 0, 0] = 1
+    with pytest.raises(AttributeError):
+        analysis.factors = None
+
+
+@pytest.mark.parametrize("gain_offset", [(3.0, 100.0), (-1.0, 0.0)])
+def test_gain_and_offset_change_nothing(analysis, scene, gain_offset):
+    gain, offset = gain_offset
+    image = replace(scene.image, data=gain * scene.image.data.astype(float) + offset)
+    other = fs.analyze(image, window=(48, 36), step=(12, 10))
+    assert other.n_components == analysis.n_components
+    np.testing.assert_allclose(other.loadings, analysis.loadings, atol=2e-3)
+    assert np.mean(other.labels == analysis.labels) > 0.999
+
+
+def test_turning_the_image_turns_the_answer(scene):
+    # A size the step divides, so that the windows of the turned image are the turned windows.
+    image = fs.Image(scene.image.data[:204, :326], scene.image.pixel_size, "nm")
+    turned = fs.Image(np.rot90(image.data).copy(), image.pixel_size[::-1], "nm")
+    upright = fs.analyze(image, window=(48, 36), step=(12, 10), n_components=2)
+    lying = fs.analyze(turned, window=(36, 48), step=(10, 12), n_components=2)
+    assert np.mean(np.rot90(upright.labels) == lying.labels) > 0.999
+    np.testing.assert_allclose(np.rot90(upright.loadings, axes=(1, 2)), lying.loadings, atol=5e-3)
+    for component in (0, 1):
+        one, two = upright.peaks.of(component), lying.peaks.of(component)
+        assert two.d_spacing[0] == pytest.approx(one.d_spacing[0], rel=1e-3)
+        assert (two.angle[0] - one.angle[0]) % 180 == pytest.approx(90, abs=0.1)
+
+
+def test_same_input_same_bytes(scene):
+    one, two = (fs.analyze(scene.image, window=(48, 36), step=(12, 10)) for _ in range(2))
+    for name in ("loadings", "factors", "residual", "labels"):
+        assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_demo_is_answered(seed):
+    scene = demo_scene(seed)
+    analysis = fs.analyze(scene.image)
+    assert analysis.n_components == 3
+    assert any("chosen by the advisor" in note for note in analysis.notes)
+    np.testing.assert_allclose(np.sort(analysis.area_fractions), np.sort(scene.area_fractions), atol=0.04)
+
+
+def wide(seed=0):
+    return np.random.default_rng(seed).normal(size=(180, 260))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        wide(),
+        np.add.outer(np.arange(180.0), 2 * np.arange(260.0)),
+        np.random.default_rng(1).poisson(3, (180, 260)),
+        np.sin(np.arange(260) / 1.3) + np.zeros((180, 1)),
+        np.indices((180, 260)).sum(0) % 2,
+        np.exp(-((np.arange(260) - 100) ** 2) / 9000) * 50 + wide(2),
+    ],
+    ids=["noise", "ramp", "counts", "wave", "checkerboard", "uneven light"],
+)
+def test_nothing_is_found_where_there_is_nothing(data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoPeaksWarning)
+        analysis = fs.analyze(data, window=(32, 24), step=8)
+    assert analysis.n_components == 1
+    assert (analysis.labels == 0).all()
+    assert analysis.area_fractions.tolist() == [1]
+
+
+def test_constant_image_is_one_structure_and_says_so():
+    with pytest.warns(OddImageWarning, match="all pixels are equal"), pytest.warns(NoPeaksWarning):
+        analysis = fs.analyze(np.full((60, 80), 7, np.uint8), window=16)
+    assert analysis.n_components == 1
+    assert not analysis.loadings.any()
+    assert np.isfinite(analysis.residual).all()
+    assert any("all pixels are equal" in note for note in analysis.notes)
+
+
+def test_gaps_are_left_out_and_said(scene):
+    data = scene.image.data.astype(np.float32)
+    data[:70, :110] = np.nan
+    data[200, 320] = -np.inf
+    with pytest.warns(OddImageWarning, match=r"\d+ of \d+ windows hold pixels without data"):
+        analysis = fs.analyze(replace(scene.image, data=data), window=(48, 36), step=(12, 10))
+    assert analysis.n_components == 2
+    assert (analysis.labels[:70, :110] == -1).all()
+    assert np.isnan(analysis.loadings[:, 0, 0]).all()
+    assert np.isfinite(analysis.loadings[:, analysis.grid.valid]).all()
+    assert score(analysis.labels, scene.labels) > 0.96
+
+
+def test_only_gaps_are_refused():
+    with pytest.raises(fs.InvalidSettingError, match="no pixel holds a finite number"):
+        fs.analyze(np.full((50, 50), np.nan))
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (np.zeros((3, 40, 40)), "two axes"),
+        (np.zeros((0, 40)), "at least one pixel"),
+        (np.zeros((40, 40), complex), "real numbers"),
+        (np.zeros((40, 40), object), "real numbers"),
+        (np.eye(8, 500), "too small"),
+    ],
+)
+def test_what_is_no_image_is_refused(data, reason):
+    with pytest.raises(fs.InvalidSettingError, match=reason):
+        fs.analyze(data)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"window": 500}, "larger than the image"),
+        ({"window": (0, 4)}, "window must be"),
+        ({"window": 32, "step": 2.5}, "step must be"),
+        ({"n_components": 0}, "n_components"),
+        ({"n_components": "many"}, "n_components"),
+        ({"preset": "best"}, "preset must be one of"),
+        ({"preset": "published", "settings": Settings()}, "not both"),
+    ],
+)
+def test_wrong_settings_are_named(scene, arguments, reason):
+    with pytest.raises(fs.InvalidSettingError, match=reason):
+        fs.analyze(scene.image, **arguments)
+
+
+def test_the_number_of_components_can_be_set(scene):
+    analysis = fs.analyze(scene.image, window=48, n_components=4)
+    assert analysis.n_components == len(analysis.shares) == 4
+    assert analysis.scree.rule == "user"
+    assert analysis.settings.rank.n_components == 4
+    assert analysis.settings.windows.step == (12, 12)
+
+
+def test_presets_differ_as_documented(scene):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotConvergedWarning)
+        analysis = fs.analyze(scene.image, window=48, step=16, preset="published")
+    assert analysis.settings.spectra.scaling == "amplitude"
+    assert analysis.settings.spectra.taper == "none"
+    assert analysis.scree.rule == "elbow"
+    assert analysis.scree.null_variance is None
+    # The mean is kept: zero frequency dominates every factor.
+    strongest = np.argmax(analysis.factors.reshape(analysis.n_components, -1).sum(axis=0))
+    assert strongest == 24 * 48 + 24
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"spectra": {"taper": "none"}},
+        {"spectra": {"taper": "hamming"}},
+        {"spectra": {"remove_mean": False}},
+        {"spectra": {"scaling": "log"}},
+        {"spectra": {"unit_norm": False}},
+        {"factorization": {"starts": ["random"], "seed": 3, "max_iter": 3}},
+    ],
+    ids=str,
+)
+def test_every_setting_has_an_effect(analysis, scene, changes):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings = merged(Settings(), changes)
+        other = fs.analyze(scene.image, window=(48, 36), step=(12, 10), n_components=2, settings=settings)
+    assert not np.allclose(other.factors, analysis.factors, rtol=1e-6)
+
+
+def test_other_images_are_described_by_the_same_factors(analysis, scene):
+    swapped = replace(scene.image, data=np.ascontiguousarray(scene.image.data[:, ::-1]), name="swapped")
+    again = analysis.transform(scene.image)
+    np.testing.assert_allclose(again.loadings, analysis.loadings, atol=2e-3)
+    assert again.reconstruction_error == pytest.approx(analysis.reconstruction_error, rel=1e-3)
+    other = fs.analyze(swapped, window=(48, 36), step=(12, 10))
+    described = other.transform(swapped)
+    assert np.mean(described.labels == other.labels) > 0.999
+    assert (analysis.transform(swapped).factors == analysis.factors).all()
+    with pytest.raises(fs.InvalidSettingError, match="differ from the model's"):
+        analysis.transform(replace(scene.image, pixel_size=(0.03, 0.03)))
+
+
+def test_saved_and_opened_again_it_is_the_same(analysis, tmp_path):
+    folder = analysis.save(tmp_path / "result")
+    opened = fs.load(folder)
+    assert isinstance(opened, fs.Analysis)
+    for item in fields(AnalysisRecord):
+        one, two = getattr(analysis, item.name), getattr(opened, item.name)
+        if isinstance(one, np.ndarray):
+            np.testing.assert_array_equal(one, two)
+        elif item.name in {"settings", "notes", "provenance", "n_iter", "converged"}:
+            assert one == two
+    np.testing.assert_array_equal(opened.labels, analysis.labels)
+    assert opened.image.pixel_size == (0.03, 0.04)
+    assert opened.transform(analysis.image).n_components == 2
+
+
+def test_a_page_is_drawn(analysis):
+    assert len(analysis.plot().axes) >= 8
+
+
+def test_provenance_tells_versions_and_pixels(analysis, scene):
+    from hashlib import sha256
+
+    assert analysis.provenance["pixels_sha256"] == sha256(scene.image.data.tobytes()).hexdigest()
+    assert analysis.provenance["numpy"] == np.__version__
