@@ -94,7 +94,7 @@ FOLDERS = ("stem", "spm", "sem", "fluo", "photo", "series", "vendor", "vendor/em
 EXTRAS = {
     ".ser": "rsciio", ".emi": "rsciio", ".mrc": "rsciio", ".bcf": "rsciio", ".elid": "rsciio", ".blo": "rsciio",
     ".img": "rsciio", ".sur": "rsciio", ".unf": "rsciio", ".tvips": "rsciio", ".rpl": "rsciio", ".raw": "rsciio",
-    ".gwy": "gwyfile", ".ibw": "igor2",
+    ".ibw": "igor2",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,13 +36,13 @@ def _split(entries: list[Entry]) -> list[Entry]:
 
 def _named_apart(entries: list[Entry]) -> list[Entry]:
     """Give equal names a number, so that each can be chosen."""
-    names = [entry.name for entry in entries]
-    seen: dict[str, int] = {}
+    total = Counter(entry.name for entry in entries)
+    seen: Counter[str] = Counter()
     result = []
     for entry in entries:
-        seen[entry.name] = seen.get(entry.name, 0) + 1
-        twin = names.count(entry.name) > 1
-        result.append(replace(entry, name=f"{entry.name} {seen[entry.name]}") if twin else entry)
+        seen[entry.name] += 1
+        has_twin = total[entry.name] > 1
+        result.append(replace(entry, name=f"{entry.name} {seen[entry.name]}") if has_twin else entry)
     return result
 
 

@@ -13,6 +13,8 @@ from fftscape.files.calibration import Calibration
 
 RGB = ("red", "green", "blue")
 ALPHA = "alpha"
+# The name of an image that is the only one of its file: its channels need no name in front of theirs.
+ONLY_IMAGE = "image"
 
 # Takes one index for each leading axis, returns the pixels of one image.
 Take = Callable[[tuple[int, ...]], npt.NDArray[Any]]
@@ -128,6 +130,8 @@ def entries_along(axes: Axes, take: Take, base: Entry) -> list[Entry]:
 
     n_channels = axes.length("C")
     names = [*axes.channels[:n_channels], *(f"channel {k}" for k in range(len(axes.channels), n_channels))]
+    if base.name != ONLY_IMAGE and n_channels > 1:
+        names = [f"{base.name} {name}" for name in names]
     return [
         replace(
             base, name=names[k] if n_channels > 1 or axes.channels else base.name, load=loader(k), notes=notes,

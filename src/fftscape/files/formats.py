@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fftscape.files import arrays, digital_micrograph, hdf5, life, nanonis, probe, raster, rosetta, text, tiff
+from fftscape.files import arrays, digital_micrograph, gwyddion, hdf5, life, nanonis, probe, raster, rosetta, text, tiff
 from fftscape.files.calibration import Calibration, parse_pixel_size
 from fftscape.files.choice import (
     CHANNEL_ADVICE,
@@ -85,8 +85,7 @@ FORMATS: tuple[Format, ...] = (
     Format("NanoScope", (".spm", *(f".{number:03d}" for number in range(1000))), probe.read_nanoscope,
            "Bruker and Veeco AFM images", magic=(probe.NANOSCOPE_MAGIC,)),
     Format("WSxM", (".top", ".stp"), probe.read_wsxm, "images of the WSxM program", magic=(probe.WSXM_MAGIC,)),
-    Format("Gwyddion", (".gwy",), probe.read_gwyddion, "each data field is a channel", "spm",
-           magic=(probe.GWYDDION_MAGIC,)),
+    Format("Gwyddion", (".gwy",), gwyddion.read_gwyddion, "each data field is a channel", magic=(gwyddion.MAGIC,)),
     Format("Igor binary wave", (".ibw",), probe.read_igor, "Asylum AFM images; each layer is a channel", "spm"),
     Format("Omicron MATRIX", tuple(f".{channel}_mtrx" for channel in ("z", "i", "df", "aux1(v)", "aux2(v)", "i(v)")),
            probe.read_matrix, "with the .mtrx file of the session beside it", "spm"),
@@ -198,6 +197,10 @@ def read(
         raise UnreadableFileError(f"{path}: is {size} pixels, too thin for an image")
     with translated_errors(path, kind.name):
         grey = to_grey(entry.load(index), entry.samples)
+        if grey.data.shape != entry.shape:
+            raise UnreadableFileError(
+                f"{path}: its pixels have the shape {grey.data.shape}, its header says {entry.shape}; it is damaged"
+            )
     calibration, remarks = _decided_calibration(entry, given)
     choice = choice_notes(entries, entry, channel, frame)
     advice = [CHANNEL_ADVICE] if grey.is_luminance and channel is None and len(entries) > 1 else []

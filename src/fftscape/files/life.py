@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.calibration import Calibration, calibrate
-from fftscape.files.entry import RGB, Axes, Entry, entries_along
+from fftscape.files.entry import ONLY_IMAGE, RGB, Axes, Entry, entries_along
 from fftscape.files.guards import load_extra
 
 CZI_MAGIC = b"ZISRAWFILE"
@@ -39,7 +39,7 @@ def read_nd2(path: Path) -> list[Entry]:
         return np.asarray(frame if "S" in sizes else frame[..., 0])
 
     calibration = calibrate(voxel.y, voxel.x, "um", "ND2 voxel size")
-    base = Entry("image", (0, 0), dtype, samples=RGB if "S" in sizes else (), calibration=calibration)
+    base = Entry(ONLY_IMAGE, (0, 0), dtype, samples=RGB if "S" in sizes else (), calibration=calibration)
     return entries_along(axes, take, base)
 
 
@@ -60,7 +60,7 @@ def read_czi(path: Path) -> list[Entry]:
 
     # '0' is czifile's name for colour samples, 'S' its name for scenes.
     names = letters.replace("S", "s").replace("0", "S")
-    return _entries_of(names, shape, everything, Entry("image", (0, 0), dtype, calibration=calibration))
+    return _entries_of(names, shape, everything, Entry(ONLY_IMAGE, (0, 0), dtype, calibration=calibration))
 
 
 def read_lif(path: Path) -> list[Entry]:

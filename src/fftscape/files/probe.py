@@ -1,4 +1,4 @@
-"""Scanning-probe files other than Nanonis: NanoScope, WSxM, Gwyddion, Igor (Asylum), Omicron MATRIX.
+"""Scanning-probe files other than Nanonis and Gwyddion: NanoScope, WSxM, Igor (Asylum), Omicron MATRIX.
 
 All images come out as the surface lies: the y axis of the scanner points up on the screen.
 """
@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.calibration import Calibration, calibrate
-from fftscape.files.entry import Axes, Entry, entries_along, summarised
+from fftscape.files.entry import ONLY_IMAGE, Axes, Entry, entries_along, summarised
 from fftscape.files.guards import check_claim, load_extra, no_printing
 from fftscape.model.errors import UnreadableFileError
 
 NANOSCOPE_MAGIC = b"\\*File list"
 WSXM_MAGIC = b"WSxM file copyright"
-GWYDDION_MAGIC = b"GWYP"
 _LONGEST_HEADER = 1 << 20
 _WSXM_TYPES = {"short": "<i2", "integer": "<i2", "float": "<f4", "double": "<f8"}
 
@@ -36,7 +35,7 @@ def read_nanoscope(path: Path) -> list[Entry]:
     entries = []
     scan: dict[str, str] = {}
     for title, body in zip(sections[1::2], sections[2::2], strict=False):
-        pairs = re.findall(r"^\\(@?[^\r\n]*?[^:\r\n]): *([^\r\n]*?)\s*$", body, flags=re.MULTILINE)
+        pairs = re.findall(r"^\\(@(?:\d+:)?[^:\r\n]+|[^:\r\n]+): *([^\r\n]*?)\s*$", body, flags=re.MULTILINE)
         fields = {key.lower(): value for key, value in pairs}
         if title.lower() == "ciao scan list":
             scan = fields
@@ -97,22 +96,6 @@ def read_wsxm(path: Path) -> list[Entry]:
     return [Entry(name, shape, dtype.name, load, calibration=calibration, metadata=summarised(fields))]
 
 
-def read_gwyddion(path: Path) -> list[Entry]:
-    """List the channels of a Gwyddion file (.gwy)."""
-    content = load_extra("gwyfile", "spm", path).load(str(path))
-    entries: list[Entry] = []
-    keys = [key for key in content if re.fullmatch(r"/\d+/data", key)]
-    for key in sorted(keys, key=lambda key: int(key.split("/")[1])):
-        field = content[key]
-        data = field.data
-        unit = (field.get("si_unit_xy") or {}).get("unitstr", "")
-        sizes = (field["yreal"] / data.shape[0], field["xreal"] / data.shape[1])
-        calibration = calibrate(*sizes, unit, "Gwyddion field size")
-        name = str(content.get(f"{key}/title", f"channel {len(entries)}"))
-        entries.append(_held(name, data, calibration))
-    return entries
-
-
 def read_igor(path: Path) -> list[Entry]:
     """List the layers of an Igor binary wave (.ibw) with two or three dimensions, as Asylum's AFMs write.
 
@@ -134,7 +117,7 @@ def read_igor(path: Path) -> list[Entry]:
     metadata = summarised(dict(line.split(":", 1) for line in lines if ":" in line))
     if image.ndim == 2:
         return [_held(names[0] if names else "image", image, calibration, metadata)]
-    base = Entry("layer", image.shape[:2], image.dtype.name, calibration=calibration, metadata=metadata)
+    base = Entry(ONLY_IMAGE, image.shape[:2], image.dtype.name, calibration=calibration, metadata=metadata)
     return entries_along(Axes("CYX", (image.shape[2], *image.shape[:2]), names), lambda at: image[..., at[0]], base)
 
 

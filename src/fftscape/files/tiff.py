@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.files.entry import ALPHA, RGB, Axes, Entry, entries_along
+from fftscape.files.entry import ALPHA, ONLY_IMAGE, RGB, Axes, Entry, entries_along
 from fftscape.files.guards import check_claim
 from fftscape.files.pixels import is_turned, looked_up, upright
 from fftscape.files.tiff_dialects import calibration_of, channel_names, metadata_of
@@ -41,7 +41,7 @@ def read_tiff(path: Path) -> list[Entry]:
         entries: list[Entry] = []
         for index, series in enumerate(tif.series):
             if "Y" in series.axes and "X" in series.axes and 0 not in series.shape:
-                entries += _series_entries(path, tif, index, name=f"image {index}" if many else "image")
+                entries += _series_entries(path, tif, index, name=f"{ONLY_IMAGE} {index}" if many else ONLY_IMAGE)
         return entries
 
 
@@ -69,9 +69,7 @@ def _check_page_count(path: Path) -> None:
             if len(raw) < struct.calcsize(n_number):
                 return
             at = offset + len(raw) + n_tag * struct.unpack(order + n_number, raw)[0]
-    raise UnreadableFileError(
-        f"{path}: has more than {_MOST_PAGES} pages, or they run in a circle; split it first"
-    )
+    raise UnreadableFileError(f"{path}: has more than {_MOST_PAGES} pages, or they run in a circle; split it first")
 
 
 def _series_entries(path: Path, tif: Any, index: int, *, name: str) -> list[Entry]:
