@@ -15,11 +15,13 @@ import pytest
 from typer.testing import CliRunner
 
 import fftscape.batch.demo
+import fftscape.batch.inspection
 import fftscape.synthetic
 from fftscape.batch.demo import Comparison
 from fftscape.cli import app
 from fftscape.files.result_folder import read_manifest
 from fftscape.files.store import load_record
+from fftscape.model.records import Image, WindowAdvice
 from fftscape.model.settings import PRESETS
 from fftscape.synthetic import crystal_scene, fcc_gold
 
@@ -254,3 +256,21 @@ def test_the_demo_as_shipped_is_right(tmp_path: Path) -> None:
 
 def test_version() -> None:
     assert command("--version").out.split()[0] == "fftscape"
+
+
+def test_a_fault_of_ours_costs_inspect_only_its_file(
+    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = fftscape.batch.inspection.suggest_window
+
+    def faulty(taken: Image) -> WindowAdvice:
+        if taken.name == "odd":
+            raise ZeroDivisionError("by zero")
+        return original(taken)
+
+    np.save(tmp_path / "odd.npy", np.load(image))
+    monkeypatch.setattr(fftscape.batch.inspection, "suggest_window", faulty)
+    ran = command("inspect", tmp_path / "odd.npy", image)
+    assert ran.code == 3
+    assert ran.err.startswith(f"{tmp_path / 'odd.npy'}: unexpected ZeroDivisionError: by zero ")
+    assert ran.out.startswith(f"{image}: 1 image")

@@ -86,6 +86,8 @@ def test_wrong_usage_is_2_and_names_the_option(arguments: tuple[str, ...], named
         ("[windows]\nsise = [3, 3]\n", "sise"),
         ('[spectra]\ntaper = "kaiser"\n', "spectra.taper"),
         ('preset = "best"\n', "'best'"),
+        ("preset = [1]\n", "[1]"),
+        ("windows = 3\n", "windows"),
     ],
 )
 def test_a_bad_config_file_is_2_and_names_the_setting(good: Path, tmp_path: Path, text: str, named: str) -> None:

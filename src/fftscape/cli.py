@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast, get_a
 
 import typer
 
+from fftscape.batch.progress import Reporter, one_line
 from fftscape.model.errors import FftscapeError, InvalidSettingError
 from fftscape.model.settings import PRESETS, Preset, Settings, merged
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from fftscape.batch.progress import Reporter
 
 OK, NOTHING_DONE, SOME_FAILED = 0, 1, 3
 INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
@@ -132,28 +131,28 @@ def inspect(
     with _one_line_endings():
         from fftscape.batch.discovery import find_inputs
         from fftscape.batch.inspection import inspect as inspect_file
+        from fftscape.batch.reasons import reason_of
         from fftscape.files.formats import SUFFIXES
 
         reporter = _reporter(None)
         found = find_inputs(inputs, suffixes=SUFFIXES)
-        failures = [f"{problem.source}: {problem.reason}" for problem in found.problems]
+        for problem in found.problems:
+            reporter.error(f"{problem.source}: {problem.reason}")
         seen = []
         for file in found.files:
             try:
                 seen.append(inspect_file(file.path))
-            except FftscapeError as error:
-                failures.append(_named(file.path, error))
+            except Exception as error:  # whatever its fault, one file must never cost another
+                reporter.error(f"{file.path}: {reason_of(error, file.path)}")
                 continue
             if not as_json:
                 for line in seen[-1].lines():
                     reporter.say(line)
-        for failure in failures:
-            reporter.error(failure)
         if as_json:
             import json
 
             typer.echo(json.dumps([inspection.plain() for inspection in seen], indent=1))
-    raise typer.Exit(_exit_code(done=len(seen), failed=len(failures)))
+    raise typer.Exit(_exit_code(done=len(seen), failed=len(found.problems) + len(found.files) - len(seen)))
 
 
 @app.command()
@@ -207,8 +206,8 @@ def verify(
 def _settings(config: Path | None, options: Mapping[str, Any]) -> Settings:
     """Return the preset with the file's settings over it and the options over both."""
     from_file = _toml(config) if config is not None else {}
-    preset = options["preset"] or from_file.get("preset", Settings().preset)
-    if preset not in PRESETS:
+    preset = from_file.get("preset", Settings().preset) if options["preset"] is None else options["preset"]
+    if not isinstance(preset, str) or preset not in PRESETS:
         raise InvalidSettingError(f"The preset must be one of {', '.join(PRESETS)}, not {preset!r}.")
     from_options = {name: value for name, value in options.items() if value}
     return merged(merged(PRESETS[preset], {**from_file, "preset": preset}), from_options)
@@ -256,14 +255,7 @@ def _number_or_text(text: str | None) -> int | str | None:
 
 
 def _reporter(quiet: bool | None) -> Reporter:
-    from fftscape.batch.progress import Reporter
-
     return Reporter(quiet=quiet is True, verbose=quiet is False)
-
-
-def _named(path: Path, error: Exception) -> str:
-    sentence = str(error)
-    return sentence if sentence.startswith(f"{path}") else f"{path}: {sentence}"
 
 
 def _exit_code(*, done: int, failed: int) -> int:
@@ -279,7 +271,7 @@ def _one_line_endings() -> Iterator[None]:
     try:
         yield
     except InvalidSettingError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(one_line(str(error))) from None
     except FftscapeError as error:
         _fail(str(error), NOTHING_DONE)
     except KeyboardInterrupt:
@@ -290,6 +282,8 @@ def _one_line_endings() -> Iterator[None]:
         # Whoever read the output has gone; what Python still wants to flush goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(CLOSED_PIPE) from None
+    except OSError as error:
+        _fail(f"{error.strerror or error}: {error.filename or 'no file named'}.", NOTHING_DONE)
     finally:
         signal.signal(signal.SIGTERM, previous)
 
@@ -299,5 +293,5 @@ def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
-    typer.echo(f"fftscape: {sentence}", err=True)
+    typer.echo(one_line(f"fftscape: {sentence}"), err=True)
     raise typer.Exit(code) from None

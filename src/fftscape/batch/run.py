@@ -12,10 +12,11 @@ from pathlib import Path
 from fftscape.batch.discovery import find_inputs
 from fftscape.batch.outcome import REPORT, Outcome, Status
 from fftscape.batch.progress import Reporter
+from fftscape.batch.reasons import reason_of, without_name
 from fftscape.batch.summary import strongest_d_spacings, told, write_summary
 from fftscape.batch.tasks import Request, Task, fingerprint, plan
 from fftscape.files import formats, result_folder, store
-from fftscape.model.errors import FftscapeError, FftscapeWarning, UnreadableFileError
+from fftscape.model.errors import FftscapeWarning, UnreadableFileError
 from fftscape.model.records import AnalysisRecord
 from fftscape.pipeline import analyze
 
@@ -76,7 +77,7 @@ class _Image:
     request: Request
     reporter: Reporter
     notes: list[str] = field(default_factory=list)
-    warnings: list[warnings.WarningMessage] = field(default_factory=list)
+    caught: list[warnings.WarningMessage] = field(default_factory=list)
     trace: str = ""
 
     def outcome(self) -> Outcome:
@@ -84,24 +85,24 @@ class _Image:
         began = time.perf_counter()
         reason = ""
         try:
-            with warnings.catch_warnings(record=True) as self.warnings:
+            with warnings.catch_warnings(record=True) as self.caught:
                 warnings.simplefilter("always")
                 status = self._publish()
             result = told(self.folder)
         except Exception as error:  # whatever its fault, one image must never cost another
-            status, result, reason = "failed", {}, _reason(error, self.task)
+            status, result, reason = "failed", {}, reason_of(error, self.task.path)
             self.trace = traceback.format_exc()
-        seconds = None if status == "unchanged" else time.perf_counter() - began
+        seconds = None if status == "unchanged" else round(time.perf_counter() - began, 2)
         return Outcome(self.task.source, self.task.name, status, seconds, reason, result)
 
     def report(self, outcome: Outcome) -> None:
         """Print the outcome with what was noticed on the way."""
         reporter, source = self.reporter, self.task.source
         reporter.advance()
-        given = {" ".join(str(warning.message).split()): warning.category for warning in self.warnings}
+        given = {" ".join(str(warning.message).split()): warning.category for warning in self.caught}
         for sentence, category in given.items():
             if issubclass(category, FftscapeWarning):
-                reporter.warn(f"{source}: warning: {without_name(sentence, self.task)}")
+                reporter.warn(f"{source}: warning: {without_name(sentence, self.task.path)}")
             else:
                 reporter.detail(f"{source}: {category.__name__}: {sentence}")
         if outcome.status == "failed":
@@ -161,23 +162,3 @@ class _Image:
 
     def _stage(self, stage: str) -> None:
         self.reporter.stage(self.task.name, stage)
-
-
-def _reason(error: Exception, task: Task) -> str:
-    """Return one sentence for people about why an image failed."""
-    sentence = without_name(" ".join(str(error).split()), task)
-    if isinstance(error, FftscapeError):
-        return sentence
-    if isinstance(error, MemoryError):
-        return f"not enough memory ({sentence or 'no more to be had'}); analyse a part of the image."
-    if isinstance(error, OSError):
-        return f"{error.strerror or sentence}: {error.filename or task.path}."
-    kind = type(error).__name__
-    return f"unexpected {kind}: {sentence} (a fault of fftscape, please report it; --verbose shows where)."
-
-
-def without_name(sentence: str, task: Task) -> str:
-    """Return a sentence without the image's name at its start: the line it goes into has it already."""
-    for name in (str(task.path), task.path.name, task.path.stem):
-        sentence = sentence.removeprefix(f"{name}: ")
-    return sentence

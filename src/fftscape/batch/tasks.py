@@ -11,8 +11,8 @@ from typing import Literal
 import msgspec
 
 from fftscape.batch.discovery import Found, Problem, unique_names
+from fftscape.batch.reasons import reason_of
 from fftscape.files import formats
-from fftscape.model.errors import FftscapeError
 from fftscape.model.settings import Settings
 
 
@@ -80,8 +80,8 @@ def plan(found: Found, request: Request) -> Plan:
     for file in found.files:
         try:
             count = formats.count_frames(file.path, request.channel)
-        except FftscapeError as error:
-            problems.append(Problem(str(file.path), str(error)))
+        except Exception as error:  # whatever its fault, one file must never cost another
+            problems.append(Problem(str(file.path), reason_of(error, file.path)))
         else:
             tasks += [Task(file.path, f"{file.name}_f{frame:04d}", frame) for frame in range(count)]
     names = unique_names(task.name for task in tasks)

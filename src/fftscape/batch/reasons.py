@@ -1,0 +1,41 @@
+"""Why something went wrong with a file: an exception enters, one sentence for people leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fftscape.model.errors import FftscapeError
+
+
+def reason_of(error: Exception, path: Path) -> str:
+    """Return one sentence about why an image failed, for a line that names the image already.
+
+    Parameters
+    ----------
+    error : Exception
+        Expected or not.
+    path : Path
+        The image.
+    """
+    sentence = without_name(" ".join(str(error).split()), path)
+    if isinstance(error, FftscapeError):
+        return sentence
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({sentence or 'no more to be had'}); analyse a part of the image."
+    if isinstance(error, OSError):
+        return f"{error.strerror or sentence}: {error.filename or path}."
+    kind = type(error).__name__
+    return f"unexpected {kind}: {sentence} (a fault of fftscape, please report it; run --verbose shows where)."
+
+
+def without_name(sentence: str, path: Path) -> str:
+    """Return a sentence without the image's name at its start.
+
+    Examples
+    --------
+    >>> without_name("a.tif: is empty", Path("data/a.tif"))
+    'is empty'
+    """
+    for name in (str(path), path.name, path.stem):
+        sentence = sentence.removeprefix(f"{name}: ")
+    return sentence
