@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fftscape.batch.outcome import by
+from fftscape.batch.reasons import without_name
 from fftscape.files import formats
 from fftscape.files.formats import ImageInfo
 from fftscape.model.errors import InvalidSettingError
@@ -90,7 +91,7 @@ def inspect(path: Path) -> Inspection:
     try:
         advice = suggest_window(image)
     except InvalidSettingError as error:
-        remarks.append(str(error))
+        remarks.append(without_name(str(error), path))
     return Inspection(path, images, advice, tuple(remarks))
 
 
