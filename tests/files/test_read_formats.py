@@ -275,6 +275,14 @@ def test_rubbish_for_rosettasciio_is_one_sentence(tmp_path, suffix, capfd):
     assert capfd.readouterr().out == ""
 
 
+def test_rosettasciio_is_quiet_from_its_first_import(shared_data):
+    pytest.importorskip("rsciio")
+    path = str(shared_data / "vendor/bruker_hitachi.bcf")
+    code = f"from fftscape.files.formats import read; read({path!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
 def test_files_that_could_run_code_are_not_in_the_table():
     suffixes = {suffix for item in FORMATS for suffix in item.suffixes}
     assert not {".prz", ".pkl", ".eps", ".ps", ".zspy"} & suffixes

@@ -113,7 +113,8 @@ def _gwy(path):
         field = _object(
             "GwyDataField", _component("xres", "i", struct.pack("<i", COLUMNS)),
             _component("yres", "i", struct.pack("<i", ROWS)), _component("xreal", "d", struct.pack("<d", 1.8e-6)),
-            _component("yreal", "d", struct.pack("<d", 2.4e-6)), _component("odd", "S", struct.pack("<I", 2) + b"a\0b\0"),
+            _component("yreal", "d", struct.pack("<d", 2.4e-6)),
+            _component("odd", "S", struct.pack("<I", 2) + b"a\0b\0"),
             _component("si_unit_xy", "o", _object("GwySIUnit", _component("unitstr", "s", b"m\0"))),
             _component("data", "D", struct.pack("<I", SURFACE.size) + (SURFACE + number).astype("<f8").tobytes()),
         )  # fmt: skip

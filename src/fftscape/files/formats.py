@@ -228,6 +228,14 @@ def list_images(path: str | Path) -> tuple[ImageInfo, ...]:
     ------
     UnreadableFileError, BackendUnavailableError
         As in `read`.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "two.npz"
+    >>> np.savez(path, small=np.zeros((4, 6)), large=np.zeros((5, 40, 60)))
+    >>> [(info.channel, info.shape, info.n_frames, info.is_default) for info in list_images(path)]
+    [('small', (4, 6), 1, False), ('large', (40, 60), 5, True)]
     """
     _, entries = _opened(Path(path))
     default = default_entry(entries)
@@ -255,6 +263,14 @@ def count_frames(path: str | Path, channel: int | str | None = None) -> int:
     ------
     UnreadableFileError, BackendUnavailableError, InvalidSettingError
         As in `read`.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "movie.npy"
+    >>> np.save(path, np.zeros((7, 40, 60)))
+    >>> count_frames(path)
+    7
     """
     path = Path(path)
     return chosen_entry(path, _opened(path)[1], channel).n_frames

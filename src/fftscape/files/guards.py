@@ -140,7 +140,7 @@ def load_extra(module: str, extra: str, path: Path) -> Any:
         If it is not installed; the sentence names the command that installs it.
     """
     try:
-        return importlib.import_module(module)
+        found = importlib.import_module(module)
     except ImportError as error:
         missing = error.name or module
         if missing.partition(".")[0] != module.partition(".")[0]:
@@ -148,3 +148,6 @@ def load_extra(module: str, extra: str, path: Path) -> Any:
         raise BackendUnavailableError(
             f"{path}: this format needs an optional library; install it with: pip install 'fftscape[{extra}]'"
         ) from error
+    # RosettaSciIO raises its logger's level again when it is imported.
+    logging.getLogger(module.partition(".")[0]).setLevel(logging.CRITICAL + 1)
+    return found
