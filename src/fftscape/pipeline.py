@@ -394,7 +394,7 @@ def _assemble(
             f"The factorization had not settled after {result.n_iter} iterations; raise factorization.max_iter.",
             NotConvergedWarning,
         )
-    if not len(peaks):
+    if not len(peaks) and result.factors.any():
         notes.warn("No component has a spot that stands out of its background.", NoPeaksWarning)
     return Analysis(
         image=image,

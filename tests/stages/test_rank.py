@@ -74,3 +74,10 @@ def test_constant_spectra_have_one_component():
         assert scree.n_components == 1
         assert not scree.explained_variance.any()
         assert np.isfinite(scree.explained_variance_ratio).all()
+
+
+def test_few_windows_have_few_eigenvalues():
+    values = np.random.default_rng(0).random((12, 40))
+    scree = compute_scree(spectra_of(values), spectra_of(values), RankSettings())
+    assert len(scree.explained_variance) == len(scree.null_variance) == 11
+    assert scree.explained_variance.min() > 0.01 * scree.explained_variance.max()

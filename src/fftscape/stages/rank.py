@@ -79,15 +79,17 @@ def _whitened_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tupl
     floor = _WHITENING_FLOOR * float(mean.max())
     values = spectra.values / np.maximum(mean + floor, np.finfo(np.float32).tiny).astype(np.float32)
     values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return _eigenvalues(values, max(len(values) - 1, 1), settings)
+    # Centring takes one direction away, which would show as an eigenvalue of zero.
+    degrees = max(len(values) - 1, 1)
+    return _eigenvalues(values, degrees, min(settings.n_eigenvalues, degrees), settings.seed)
 
 
 def _uncentred_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
-    return _eigenvalues(spectra.values, len(spectra.values), settings)
+    return _eigenvalues(spectra.values, len(spectra.values), settings.n_eigenvalues, settings.seed)
 
 
-def _eigenvalues(values: FloatArray, degrees: int, settings: RankSettings) -> tuple[FloatArray, float]:
-    largest = singular_values_squared(values, settings.n_eigenvalues, seed=settings.seed) / degrees
+def _eigenvalues(values: FloatArray, degrees: int, count: int, seed: int) -> tuple[FloatArray, float]:
+    largest = singular_values_squared(values, count, seed=seed) / degrees
     total = float(np.einsum("ij,ij->", values, values, dtype=np.float64)) / degrees
     return largest, total
 
