@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fftscape.model.records import AnalysisRecord, Image, Peaks, Scree, Segmentation, WindowGrid
+from fftscape.model.image import Image
+from fftscape.model.records import AnalysisRecord, Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings, merged
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

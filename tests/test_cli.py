@@ -21,7 +21,8 @@ from fftscape.batch.demo import Comparison
 from fftscape.cli import app
 from fftscape.files.result_folder import read_manifest
 from fftscape.files.store import load_record
-from fftscape.model.records import Image, WindowAdvice
+from fftscape.model.image import Image
+from fftscape.model.records import WindowAdvice
 from fftscape.model.settings import PRESETS
 from fftscape.synthetic import crystal_scene, fcc_gold
 

@@ -203,6 +203,7 @@ def test_what_is_no_image_is_refused(data, reason):
         ({"window": 32, "step": 2.5}, "step must be"),
         ({"n_components": 0}, "n_components"),
         ({"n_components": "many"}, "n_components"),
+        ({"n_components": 2.5}, "n_components"),
         ({"preset": "best"}, "preset must be one of"),
         ({"preset": "published", "settings": Settings()}, "not both"),
     ],
@@ -218,6 +219,25 @@ def test_the_number_of_components_can_be_set(scene):
     assert analysis.scree.rule == "user"
     assert analysis.settings.rank.n_components == 4
     assert analysis.settings.windows.step == (12, 12)
+
+
+def test_what_was_not_given_is_chosen_and_said(scene):
+    chosen = fs.analyze(scene.image, step=30, n_components=np.int64(1))
+    assert chosen.settings.windows.step == (30, 30)
+    assert [note.split()[0] for note in chosen.notes] == ["Window"]
+    both = fs.analyze(scene.image, n_components=1)
+    assert both.settings.windows.step == tuple(n // 4 for n in both.settings.windows.size)
+    assert [note.split()[0] for note in both.notes] == ["Window", "Step"]
+    assert fs.analyze(scene.image, window=48, step=30, n_components=1).notes == ()
+
+
+def test_warnings_point_at_the_caller():
+    data = np.random.default_rng(0).normal(size=(60, 60))
+    data[3, 3] = np.nan
+    for odd in (np.ones((40, 40)), data):
+        with pytest.warns(fs.FftscapeWarning) as given:
+            fs.analyze(odd, window=16)
+        assert {warning.filename for warning in given} == {__file__}
 
 
 def test_presets_differ_as_documented(scene):

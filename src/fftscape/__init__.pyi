@@ -9,7 +9,7 @@ from .model.errors import NoPeaksWarning as NoPeaksWarning
 from .model.errors import NotConvergedWarning as NotConvergedWarning
 from .model.errors import UncalibratedImageError as UncalibratedImageError
 from .model.errors import UnreadableFileError as UnreadableFileError
-from .model.records import Image as Image
+from .model.image import Image as Image
 from .model.settings import Settings as Settings
 from .pipeline import Analysis as Analysis
 from .pipeline import analyze as analyze

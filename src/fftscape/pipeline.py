@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import warnings
 from dataclasses import fields
 from hashlib import sha256
 from importlib.metadata import version
@@ -11,32 +10,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from fftscape.files import exchange, result_folder, store
 from fftscape.model.errors import (
-    FftscapeWarning,
     InvalidSettingError,
     NoPeaksWarning,
     NotConvergedWarning,
-    OddImageWarning,
 )
-from fftscape.model.records import AnalysisRecord, Factorization, Image, LocalSpectra, Scree, WindowGrid
-from fftscape.model.settings import PRESETS, Preset, Settings, as_pair, merged
-from fftscape.stages.advisor import suggest_window
+from fftscape.model.image import Image
+from fftscape.model.records import AnalysisRecord, Factorization, LocalSpectra, Scree
+from fftscape.model.settings import Preset, Settings
+from fftscape.preparation import ArrayLike, Notes, WindowLike, as_image, laid_grid, resolve_settings, with_windows
 from fftscape.stages.factorization import factorize, project, purest_spectra, window_residual
 from fftscape.stages.peaks import find_peaks
 from fftscape.stages.rank import compute_scree
 from fftscape.stages.segmentation import segment
 from fftscape.stages.spectra import local_spectra, to_full_plane, to_half_plane
-from fftscape.stages.windows import sparse_grid, window_grid
+from fftscape.stages.windows import sparse_grid
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
-
-ArrayLike = npt.NDArray[Any]
-WindowLike = int | tuple[int, int] | None
 
 
 class Analysis(AnalysisRecord):
@@ -185,14 +179,15 @@ def analyze(
     """
     image = as_image(image)
     chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
-    notes = _Notes()
-    usable = _usable_pixels(image, notes)
-    chosen = _with_windows(chosen, image, notes)
-    grid = _grid(usable, chosen, notes)
+    notes = Notes()
+    chosen = with_windows(chosen, image, notes)
+    grid = laid_grid(image, chosen, notes)
     spectra = local_spectra(image.data, grid, chosen.spectra)
     scree = _scree(image, spectra, chosen)
     result = factorize(spectra, scree.n_components, chosen.factorization)
-    return _assemble(image, spectra, scree, result, chosen, notes)
+    analysis = _assemble(image, spectra, scree, result, chosen, notes)
+    notes.give_warnings()
+    return analysis
 
 
 def transform(analysis: Analysis, image: Image | ArrayLike) -> Analysis:
@@ -222,12 +217,14 @@ def transform(analysis: Analysis, image: Image | ArrayLike) -> Analysis:
             f"{image.name}: its pixels of {image.pixel_size} {image.unit} differ from the model's "
             f"{analysis.image.pixel_size} {analysis.image.unit}; resample the image or analyse it on its own."
         )
-    notes = _Notes([f"Described by the factors of {analysis.image.name}."])
-    grid = _grid(_usable_pixels(image, notes), analysis.settings, notes)
+    notes = Notes([f"Described by the factors of {analysis.image.name}."])
+    grid = laid_grid(image, analysis.settings, notes)
     spectra = local_spectra(image.data, grid, analysis.settings.spectra)
     factors = to_half_plane(analysis.factors)
     result = project(spectra, factors)
-    return _assemble(image, spectra, analysis.scree, result, analysis.settings, notes)
+    described = _assemble(image, spectra, analysis.scree, result, analysis.settings, notes)
+    notes.give_warnings()
+    return described
 
 
 def load(path: str | Path) -> Analysis:
@@ -262,110 +259,6 @@ def load(path: str | Path) -> Analysis:
     return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
 
 
-def as_image(image: Image | ArrayLike) -> Image:
-    """Check an image, or wrap a bare array as an uncalibrated one.
-
-    Parameters
-    ----------
-    image : Image or ndarray, shape (y, x)
-        Real numbers.
-
-    Returns
-    -------
-    Image
-        The same image, or a new one named 'array'.
-
-    Raises
-    ------
-    InvalidSettingError
-        If it is not two-dimensional, is empty or does not hold real numbers.
-    """
-    if not isinstance(image, Image):
-        image = Image(np.asarray(image), name="array")
-    data = image.data
-    if data.ndim != 2 or 0 in data.shape:
-        raise InvalidSettingError(
-            f"{image.name}: an image has two axes (y, x) with at least one pixel each, not the shape {data.shape}; "
-            "choose one frame or channel."
-        )
-    if data.dtype.kind not in "buif":
-        raise InvalidSettingError(f"{image.name}: pixels must be real numbers, not {data.dtype}; convert them first.")
-    return image
-
-
-def resolve_settings(
-    *,
-    window: WindowLike = None,
-    step: WindowLike = None,
-    n_components: int | Literal["auto"] | None = None,
-    preset: Preset | None = None,
-    settings: Settings | None = None,
-) -> Settings:
-    """Merge arguments over a preset or given settings; parameters as in `analyze`.
-
-    Returns
-    -------
-    Settings
-        Validated.
-
-    Raises
-    ------
-    InvalidSettingError
-        If a value is not allowed, or `preset` and `settings` are both given.
-    """
-    if preset is not None and settings is not None:
-        raise InvalidSettingError("Give either preset or settings, not both: settings already carry their preset.")
-    if preset is not None and preset not in PRESETS:
-        raise InvalidSettingError(f"preset must be one of {', '.join(PRESETS)}, not {preset!r}.")
-    base = settings if settings is not None else PRESETS[preset or "default"]
-    changes: dict[str, dict[str, Any]] = {"windows": {}, "rank": {}}
-    if window is not None:
-        changes["windows"]["size"] = as_pair(window, "window")
-    if step is not None:
-        changes["windows"]["step"] = as_pair(step, "step")
-    if n_components is not None:
-        number = n_components if isinstance(n_components, str) else int(n_components)
-        changes["rank"]["n_components"] = number
-    return merged(base, changes)
-
-
-def _with_windows(settings: Settings, image: Image, notes: _Notes) -> Settings:
-    """Fill in window and step where the user left them out."""
-    size, step = settings.windows.size, settings.windows.step
-    if size is None:
-        advice = suggest_window(image)
-        size, step = advice.size, step or advice.step
-        notes.append(f"Window {size[0]}x{size[1]} px chosen by the advisor: {'; '.join(advice.reasons)}.")
-    elif step is None:
-        step = max(1, size[0] // 4), max(1, size[1] // 4)
-        notes.append(f"Step {step[0]}x{step[1]} px: a quarter of the window.")
-    return merged(settings, {"windows": {"size": size, "step": step}})
-
-
-def _usable_pixels(image: Image, notes: _Notes) -> npt.NDArray[np.bool_]:
-    usable: npt.NDArray[np.bool_] = np.isfinite(image.data)
-    if not usable.any():
-        raise InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")
-    known = image.data[usable]
-    if known.min() == known.max():
-        notes.warn(f"{image.name}: all pixels are equal, so there is no structure to find.", OddImageWarning)
-    return usable
-
-
-def _grid(usable: npt.NDArray[np.bool_], settings: Settings, notes: _Notes) -> WindowGrid:
-    size, step = settings.windows.size, settings.windows.step
-    assert size is not None
-    assert step is not None
-    grid = window_grid(usable, size, step)
-    if not grid.valid.all():
-        notes.warn(
-            f"{grid.valid.size - grid.n_valid} of {grid.valid.size} windows hold pixels without data "
-            "(NaN or infinite) and take no part.",
-            OddImageWarning,
-        )
-    return grid
-
-
 def _scree(image: Image, spectra: LocalSpectra, settings: Settings) -> Scree:
     """Compute the scree plot; the noise-null rule looks at windows that overlap little, and at noise in the same."""
     if settings.rank.rule != "noise-null":
@@ -380,7 +273,7 @@ def _scree(image: Image, spectra: LocalSpectra, settings: Settings) -> Scree:
 
 
 def _assemble(
-    image: Image, spectra: LocalSpectra, scree: Scree, result: Factorization, settings: Settings, notes: _Notes
+    image: Image, spectra: LocalSpectra, scree: Scree, result: Factorization, settings: Settings, notes: Notes
 ) -> Analysis:
     """Turn a factorization into everything people ask of it."""
     grid = spectra.grid
@@ -425,12 +318,3 @@ def _provenance(image: Image) -> dict[str, str]:
         "input": image.source,
         "pixels_sha256": sha256(np.ascontiguousarray(image.data).tobytes()).hexdigest(),
     }
-
-
-class _Notes(list[str]):
-    """What a reader of the result must know; what deserves attention is also given as a warning."""
-
-    def warn(self, sentence: str, category: type[FftscapeWarning]) -> None:
-        """Note a sentence and warn the caller of this module with it."""
-        self.append(sentence)
-        warnings.warn(sentence, category, stacklevel=4)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.model.records import Image
-
-FloatArray = npt.NDArray[np.floating[Any]]
+from fftscape.model.arrays import FloatArray
+from fftscape.model.image import Image
 
 _GOLD_111 = 0.2355  # nm, distance of close-packed planes in gold
 _GOLD_ROWS = 0.2497  # nm, distance of atom columns within a close-packed plane seen along a close-packed row

@@ -14,7 +14,8 @@ import pytest
 
 from fftscape.files.zarr_store import read_zarr, write_zarr
 from fftscape.model.errors import UnreadableFileError, UnwritableOutputError
-from fftscape.model.records import AnalysisRecord, Image, Peaks
+from fftscape.model.image import Image
+from fftscape.model.records import AnalysisRecord, Peaks
 
 xarray = pytest.importorskip("xarray")
 zarr = pytest.importorskip("zarr")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fftscape.model.errors import InvalidSettingError
-from fftscape.model.records import Image
+from fftscape.model.image import Image
 from fftscape.stages.advisor import suggest_window
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fftscape.model.records import AnalysisRecord, Image, Peaks, Scree, Segmentation, WindowGrid
+from fftscape.model.image import Image
+from fftscape.model.records import AnalysisRecord, Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings, merged
 
 

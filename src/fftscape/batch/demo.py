@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from fftscape.files.result_folder import ensure_writable
 from fftscape.files.write_errors import named_write_errors
-from fftscape.model.records import AnalysisRecord, Image, Peaks
+from fftscape.model.image import Image
+from fftscape.model.records import AnalysisRecord, Peaks
 from fftscape.synthetic import Lattice, Scene
 
 SPOTS_SHOWN = 3

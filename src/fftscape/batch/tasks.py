@@ -13,6 +13,7 @@ import msgspec
 from fftscape.batch.discovery import Found, Problem, unique_names
 from fftscape.batch.reasons import reason_of
 from fftscape.files import formats
+from fftscape.files.sidecars import companions
 from fftscape.model.settings import Settings
 
 
@@ -98,10 +99,9 @@ def fingerprint(task: Task, request: Request) -> str:
     OSError
         If the file cannot be read.
     """
-    beside = (task.path.with_name(name) for name in _side_cars(task.path))
     parts = {
         "content": _sha256(task.path),
-        "beside": {path.name: _sha256(path) for path in beside if path.is_file()},
+        "beside": {path.name: _sha256(path) for path in companions(task.path)},
         "settings": request.settings,
         "channel": request.channel,
         "frame": task.frame,
@@ -109,12 +109,6 @@ def fingerprint(task: Task, request: Request) -> str:
         "version": version("fftscape"),
     }
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
-
-
-def _side_cars(path: Path) -> tuple[str, ...]:
-    """Name the files from which an image's pixel size may come."""
-    suffixes = (".txt", ".TXT", ".hdr", ".json", ".rpl")
-    return *(path.stem + suffix for suffix in suffixes), f"{path.stem}-{path.suffix[1:]}.hdr"
 
 
 def _sha256(path: Path) -> str:

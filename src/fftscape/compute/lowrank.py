@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating[Any]]
+from fftscape.model.arrays import FloatArray
 
 # Up to this many rows or columns the whole spectrum by an eigendecomposition takes a fraction of a second.
 EXACT_LIMIT = 1500

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.floating[Any]]
+from fftscape.model.arrays import FloatArray
 
 # Rings on either side that count for the level at a radius: enough pixels that six spots stay a minority.
 _NEIGHBOURS = 2

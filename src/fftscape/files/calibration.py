@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from fftscape.model.errors import InvalidSettingError
-from fftscape.model.records import PIXEL_UNIT, UNCALIBRATED
+from fftscape.model.image import PIXEL_UNIT, UNCALIBRATED
 
 GIVEN_BY_USER = "--pixel-size"
 

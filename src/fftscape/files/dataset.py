@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.plain import as_plain
-from fftscape.model.records import AnalysisRecord, Image, Peaks, Scree, Segmentation, WindowGrid
+from fftscape.model.image import Image
+from fftscape.model.records import AnalysisRecord, Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings
 
 FORMAT = 1

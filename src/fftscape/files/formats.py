@@ -25,7 +25,7 @@ from fftscape.files.guards import check_regular_file, translated_errors
 from fftscape.files.pixels import to_grey
 from fftscape.files.sidecars import side_car_calibration
 from fftscape.model.errors import UnreadableFileError
-from fftscape.model.records import Image
+from fftscape.model.image import Image
 
 _HEAD_BYTES = 1024
 

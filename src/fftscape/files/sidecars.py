@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import glob
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -36,6 +37,29 @@ def side_car_calibration(path: Path, shape: tuple[int, int]) -> Calibration | No
         if found is not None:
             return found
     return None
+
+
+def companions(path: Path) -> tuple[Path, ...]:
+    """Name the files beside an image that its reading may depend on.
+
+    Parameters
+    ----------
+    path : Path
+        The image.
+
+    Returns
+    -------
+    tuple of Path
+        Those that exist: side-cars with a pixel size, and the other halves of formats that come in two files.
+    """
+    session = re.sub(r"_\d+$", "", path.stem)  # the .emi of several .ser files
+    beside = {candidate for candidate, _ in _candidates(path)}
+    beside |= {path.with_suffix(suffix) for suffix in (".rpl", ".raw")} | {path.with_name(session + ".emi")}
+    if path.suffix.lower() == ".emi":
+        beside |= set(path.parent.glob(f"{glob.escape(path.stem)}_*.ser"))
+    if path.suffix.lower().endswith("_mtrx"):
+        beside |= set(path.parent.glob("*.mtrx"))
+    return tuple(sorted(found for found in beside - {path} if found.is_file()))
 
 
 def _candidates(path: Path) -> Iterator[tuple[Path, Callable[[str, str, tuple[int, int]], Calibration | None]]]:

@@ -3,104 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.model.arrays import BoolArray, FloatArray, IntArray, ReadOnlyArrays
+from fftscape.model.image import PIXEL_UNIT, Image, reciprocal_unit
 from fftscape.model.settings import Settings, SpectraSettings
 
-FloatArray = npt.NDArray[np.floating[Any]]
-IntArray = npt.NDArray[np.signedinteger[Any]]
-BoolArray = npt.NDArray[np.bool_]
-
-PIXEL_UNIT = "px"
-UNCALIBRATED = "none (distances are in pixels)"
-
-
-def reciprocal_unit(unit: str) -> str:
-    """Return the unit of spatial frequency that belongs to a unit of distance.
-
-    Examples
-    --------
-    >>> reciprocal_unit("nm"), reciprocal_unit("1/nm")
-    ('1/nm', 'nm')
-    """
-    return unit[2:] if unit.startswith("1/") else f"1/{unit}"
-
-
-class _ReadOnlyArrays:
-    """Makes every NumPy field of a frozen dataclass read-only after construction."""
-
-    def __post_init__(self) -> None:
-        for item in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, item.name)
-            if isinstance(value, np.ndarray) and value.flags.writeable:
-                view = value.view()
-                view.flags.writeable = False
-                object.__setattr__(self, item.name, view)
-
 
 @dataclass(frozen=True, eq=False)
-class Image(_ReadOnlyArrays):
-    """One grey-scale image with its calibration.
-
-    Parameters
-    ----------
-    data : ndarray, shape (y, x)
-        Real numbers of any dtype; NaN and infinity mark pixels without data.
-    pixel_size : tuple of float
-        Height and width of a pixel in `unit`, (y, x); they may differ.
-    unit : str
-        Unit of `pixel_size`: 'nm', 'um', ...; 'px' where there is no calibration; '1/nm' and the
-        like for images of reciprocal space.
-    name : str
-        A short name, usually the file's stem.
-    calibration_source : str
-        Where the pixel size came from, for people to judge ('Zeiss tag 34118').
-    source : str
-        The file it was read from, or '' for an array.
-    metadata : mapping
-        What the file says about itself, plain values only.
-    notes : tuple of str
-        What was done or noticed while reading ('RGB converted to luminance').
-
-    Examples
-    --------
-    >>> image = Image(np.zeros((3, 4)), pixel_size=(0.5, 0.25), unit="nm")
-    >>> image.shape, image.field_of_view
-    ((3, 4), (1.5, 1.0))
-    """
-
-    data: npt.NDArray[Any]
-    pixel_size: tuple[float, float] = (1.0, 1.0)
-    unit: str = PIXEL_UNIT
-    name: str = "image"
-    calibration_source: str = UNCALIBRATED
-    source: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of rows and columns."""
-        return self.data.shape[0], self.data.shape[1]
-
-    @property
-    def is_calibrated(self) -> bool:
-        """Whether distances have a physical unit."""
-        return self.unit != PIXEL_UNIT
-
-    @property
-    def field_of_view(self) -> tuple[float, float]:
-        """Height and width of the image in `unit`."""
-        return self.shape[0] * self.pixel_size[0], self.shape[1] * self.pixel_size[1]
-
-
-@dataclass(frozen=True, eq=False)
-class WindowGrid(_ReadOnlyArrays):
+class WindowGrid(ReadOnlyArrays):
     """Where the windows lie.
 
     Parameters
@@ -162,7 +78,7 @@ class WindowGrid(_ReadOnlyArrays):
 
 
 @dataclass(frozen=True, eq=False)
-class LocalSpectra(_ReadOnlyArrays):
+class LocalSpectra(ReadOnlyArrays):
     """One scaled half-plane spectrum for each valid window.
 
     Parameters
@@ -183,7 +99,7 @@ class LocalSpectra(_ReadOnlyArrays):
 
 
 @dataclass(frozen=True, eq=False)
-class Scree(_ReadOnlyArrays):
+class Scree(ReadOnlyArrays):
     """The scree plot and the number of components read from it.
 
     Parameters
@@ -215,7 +131,7 @@ class Scree(_ReadOnlyArrays):
 
 
 @dataclass(frozen=True, eq=False)
-class Factorization(_ReadOnlyArrays):
+class Factorization(ReadOnlyArrays):
     """A non-negative factorization of local spectra.
 
     Parameters
@@ -240,7 +156,7 @@ class Factorization(_ReadOnlyArrays):
 
 
 @dataclass(frozen=True, eq=False)
-class Peaks(_ReadOnlyArrays):
+class Peaks(ReadOnlyArrays):
     """Spots of the components as a table of equally long columns, strongest first in a component.
 
     Opposite spots (k and -k) are one row.
@@ -290,7 +206,7 @@ class Peaks(_ReadOnlyArrays):
 
 
 @dataclass(frozen=True, eq=False)
-class Segmentation(_ReadOnlyArrays):
+class Segmentation(ReadOnlyArrays):
     """Which component each pixel belongs to.
 
     Parameters
@@ -326,7 +242,7 @@ class WindowAdvice:
 
 
 @dataclass(frozen=True, eq=False)
-class AnalysisRecord(_ReadOnlyArrays):
+class AnalysisRecord(ReadOnlyArrays):
     """Everything one analysis found, as plain data (`fftscape.Analysis` adds what can be done with it).
 
     Parameters

@@ -6,8 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.rings import local_maxima, radial_background
+from fftscape.model.arrays import FloatArray
 from fftscape.model.errors import InvalidSettingError
-from fftscape.model.records import FloatArray, Image, WindowAdvice
+from fftscape.model.image import Image
+from fftscape.model.records import WindowAdvice
+from fftscape.model.settings import Pair
 
 _PERIODS_WANTED = 8
 _PERIODS_NEEDED = 3.5
@@ -72,9 +75,28 @@ def suggest_window(image: Image) -> WindowAdvice:
                 f"fewer than {_PERIODS_NEEDED:g} periods in a window: spectra will be blurred; "
                 "a larger field of view would help"
             )
-    step = max(1, size // _STEPS_PER_WINDOW)
-    reasons.append(f"a step of a quarter window, {step} px")
-    return WindowAdvice((size, size), (step, step), period, tuple(reasons))
+    return WindowAdvice((size, size), usual_step((size, size)), period, tuple(reasons))
+
+
+def usual_step(size: Pair) -> Pair:
+    """Return a quarter of a window: fine enough for maps to lose nothing, coarse enough to be quick.
+
+    Parameters
+    ----------
+    size : tuple of int
+        Window size in pixels, (y, x).
+
+    Returns
+    -------
+    tuple of int
+        Step in pixels, (y, x).
+
+    Examples
+    --------
+    >>> usual_step((64, 3))
+    (16, 1)
+    """
+    return max(1, size[0] // _STEPS_PER_WINDOW), max(1, size[1] // _STEPS_PER_WINDOW)
 
 
 def _nearest_size(wanted: float, largest: int) -> int:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.lowrank import LowRank, low_rank
-from fftscape.model.records import Factorization, FloatArray, LocalSpectra
+from fftscape.model.arrays import FloatArray
+from fftscape.model.records import Factorization, LocalSpectra
 from fftscape.model.settings import FactorizationSettings, Start
 
 _EXTRA_RANK = 6

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from fftscape.compute.rings import local_maxima, radial_background
-from fftscape.model.records import FloatArray, Peaks
+from fftscape.model.arrays import FloatArray
+from fftscape.model.records import Peaks
 from fftscape.model.settings import PeakSettings, SpectraSettings, Taper
 
 # Spots closer to zero than this (in frequency steps) have fewer than two periods in a window.

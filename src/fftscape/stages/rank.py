@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fftscape.compute.lowrank import singular_values_squared
-from fftscape.model.records import FloatArray, LocalSpectra, Scree
+from fftscape.model.arrays import FloatArray
+from fftscape.model.records import LocalSpectra, Scree
 from fftscape.model.settings import RankSettings, Rule
 
 # Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.

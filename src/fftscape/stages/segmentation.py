@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.model.records import BoolArray, FloatArray, IntArray, Segmentation, WindowGrid
+from fftscape.model.arrays import BoolArray, FloatArray, IntArray
+from fftscape.model.records import Segmentation, WindowGrid
 
 
 def segment(loadings: FloatArray, grid: WindowGrid) -> Segmentation:

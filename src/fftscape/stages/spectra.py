@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.executors import for_each
-from fftscape.model.records import FloatArray, LocalSpectra, WindowGrid
+from fftscape.model.arrays import FloatArray
+from fftscape.model.records import LocalSpectra, WindowGrid
 from fftscape.model.settings import Pair, Scaling, SpectraSettings, Taper
 
 Block = npt.NDArray[np.float32]

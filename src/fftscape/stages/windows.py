@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from fftscape.model.arrays import BoolArray, IntArray
 from fftscape.model.errors import InvalidSettingError
-from fftscape.model.records import BoolArray, IntArray, WindowGrid
+from fftscape.model.records import WindowGrid
 from fftscape.model.settings import Pair
 
 # Fewer independent windows than this say too little about the scatter between windows.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fftscape.model.records import AnalysisRecord, FloatArray, Peaks, Scree
+from fftscape.model.arrays import FloatArray
+from fftscape.model.records import AnalysisRecord, Peaks, Scree
 from fftscape.views import style
 from fftscape.views.geometry import (
     Extent,

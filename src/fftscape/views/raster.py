@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.model.records import FloatArray
+from fftscape.model.arrays import FloatArray
 from fftscape.views.style import NO_DATA, component_colour
 
 # Enough for a figure 6 inches wide at 150 dots per inch.

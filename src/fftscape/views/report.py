@@ -13,7 +13,8 @@ from typing import Any
 
 import msgspec
 
-from fftscape.model.records import AnalysisRecord, Image, Peaks
+from fftscape.model.image import Image
+from fftscape.model.records import AnalysisRecord, Peaks
 from fftscape.views.figures import render_figures
 from fftscape.views.style import PALETTE
 from fftscape.views.wording import answer, measured, percent, shown_length, shown_unit
