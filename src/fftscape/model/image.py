@@ -51,6 +51,7 @@ class Image(ReadOnlyArrays):
 
     Examples
     --------
+    >>> import numpy as np
     >>> image = Image(np.zeros((3, 4)), pixel_size=(0.5, 0.25), unit="nm")
     >>> image.shape, image.field_of_view
     ((3, 4), (1.5, 1.0))

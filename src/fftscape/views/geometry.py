@@ -63,6 +63,7 @@ def cell_edges(centres: FloatArray, size: int, length: int) -> FloatArray:
     Returns
     -------
     ndarray of float, shape (window + 1,)
+        In pixels, rising.
 
     Examples
     --------
