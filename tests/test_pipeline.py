@@ -287,7 +287,8 @@ def test_other_images_are_described_by_the_same_factors(analysis, scene):
 
 
 def test_saved_and_opened_again_it_is_the_same(analysis, tmp_path):
-    folder = analysis.save(tmp_path / "result")
+    folder = analysis.save(tmp_path / "result", report=False)
+    assert not (folder / "report.html").exists()
     opened = fs.load(folder)
     assert isinstance(opened, fs.Analysis)
     for item in fields(AnalysisRecord):
@@ -301,8 +302,12 @@ def test_saved_and_opened_again_it_is_the_same(analysis, tmp_path):
     assert opened.transform(analysis.image).n_components == 2
 
 
-def test_a_page_is_drawn(analysis):
+def test_a_page_is_drawn_and_a_report_written(analysis, tmp_path):
     assert len(analysis.plot().axes) >= 8
+    folder = analysis.save(tmp_path / "whole")
+    assert "2 structures found" in (folder / "report.html").read_text(encoding="utf-8")
+    assert (folder / "figures" / "overview.png").stat().st_size > 10_000
+    assert fs.load(folder).n_components == 2
 
 
 def test_provenance_tells_versions_and_pixels(analysis, scene):

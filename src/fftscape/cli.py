@@ -164,11 +164,11 @@ def demo(
     """Analyse an image whose answer is known, and print answer beside truth."""
     with _one_line_endings():
         from fftscape.batch.demo import RULES, compare, save_image, table
-        from fftscape.batch.outcome import REPORT
         from fftscape.batch.run import run as run_batch
         from fftscape.batch.tasks import Request
         from fftscape.files.store import load_record
         from fftscape.synthetic import demo_scene
+        from fftscape.views.report import REPORT
 
         reporter = _reporter(None)
         scene = demo_scene()

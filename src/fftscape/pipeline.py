@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import fields
 from hashlib import sha256
 from importlib.metadata import version
@@ -46,13 +47,15 @@ class Analysis(AnalysisRecord):
     (3, (3, 23, 31))
     """
 
-    def save(self, path: str | Path) -> Path:
-        """Write the result's data files into a folder.
+    def save(self, path: str | Path, *, report: bool = True) -> Path:
+        """Write the result into a folder of its own, whole or not at all.
 
         Parameters
         ----------
         path : str or Path
-            The folder to make; an existing result there is replaced when the new one is whole.
+            The folder to make; an earlier result there is replaced when the new one is whole.
+        report : bool
+            Whether to draw the figures and write the report, which takes a few seconds.
 
         Returns
         -------
@@ -68,9 +71,33 @@ class Analysis(AnalysisRecord):
         return result_folder.publish(
             path.parent,
             path.name,
-            write=lambda folder: store.write_results(self, folder),
+            write=lambda folder: self.write(folder, report=report),
             manifest=store.manifest(self),
         )
+
+    def write(self, folder: Path, *, report: bool = True, on_stage: Callable[[str], None] | None = None) -> None:
+        """Write the result's files, all but the manifest, into an empty folder.
+
+        Parameters
+        ----------
+        folder : Path
+            Existing and empty.
+        report : bool
+            Whether to draw the figures and write the report.
+        on_stage : callable, optional
+            Called with a few words before each part of the work.
+        """
+        from fftscape.views.figures import write_figures
+        from fftscape.views.report import REPORT, write_report
+
+        tell = on_stage or (lambda words: None)
+        tell("writing data")
+        store.write_results(self, folder)
+        if report:
+            tell("drawing figures")
+            figures = write_figures(self, folder / "figures")
+            tell("writing the report")
+            write_report(self, folder / REPORT, figures=figures)
 
     def plot(self) -> Figure:
         """Draw everything on one page.
@@ -251,7 +278,7 @@ def load(path: str | Path) -> Analysis:
     >>> import fftscape as fs
     >>> stripes = np.sin(np.arange(96) * 2 * np.pi / 8) + np.zeros((80, 1))
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     saved = fs.analyze(stripes, window=32, step=8).save(folder + "/stripes")
+    ...     saved = fs.analyze(stripes, window=32, step=8).save(folder + "/stripes", report=False)
     ...     fs.load(saved).loadings.shape
     (1, 7, 9)
     """

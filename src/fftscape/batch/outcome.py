@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-REPORT = "report.html"
+from fftscape.views.report import REPORT
 
 # 'earlier': published by another run and not asked for in this one.
 Status = Literal["done", "unchanged", "earlier", "failed"]

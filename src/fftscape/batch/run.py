@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fftscape.batch.discovery import find_inputs
-from fftscape.batch.outcome import REPORT, Outcome, Status
+from fftscape.batch.outcome import Outcome, Status
 from fftscape.batch.progress import Reporter
 from fftscape.batch.reasons import reason_of, without_name
 from fftscape.batch.summary import strongest_d_spacings, told, write_summary
 from fftscape.batch.tasks import Request, Task, fingerprint, plan
 from fftscape.files import formats, result_folder, store
 from fftscape.model.errors import FftscapeWarning, UnreadableFileError
-from fftscape.model.records import AnalysisRecord
 from fftscape.pipeline import analyze
 
 
@@ -133,7 +132,7 @@ class _Image:
         result_folder.publish(
             self.output,
             self.task.name,
-            write=lambda folder: self._write(record, folder),
+            write=lambda folder: record.write(folder, on_stage=self._stage),
             manifest={
                 **store.manifest(record),
                 "strongest_d_spacings": strongest_d_spacings(record),
@@ -148,17 +147,6 @@ class _Image:
         except UnreadableFileError:
             return False
         return same and not result_folder.check(self.folder, extra=False)
-
-    def _write(self, record: AnalysisRecord, folder: Path) -> None:
-        from fftscape.views.figures import write_figures
-        from fftscape.views.report import write_report
-
-        self._stage("writing data")
-        store.write_results(record, folder)
-        self._stage("drawing figures")
-        figures = write_figures(record, folder / "figures")
-        self._stage("writing the report")
-        write_report(record, folder / REPORT, figures=figures)
 
     def _stage(self, stage: str) -> None:
         self.reporter.stage(self.task.name, stage)

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from fftscape.batch.outcome import REPORT, Outcome, by
+from fftscape.batch.outcome import Outcome, by
 from fftscape.files.result_folder import MANIFEST, read_manifest
 from fftscape.files.tables import write_csv
 from fftscape.files.write_errors import named_write_errors
 from fftscape.model.errors import UnreadableFileError
 from fftscape.model.records import AnalysisRecord
+from fftscape.views.report import REPORT
 
 SUMMARY, FAILURES, INDEX = "summary.csv", "failures.csv", "index.html"
 THUMBNAIL = "figures/thumbnail.png"

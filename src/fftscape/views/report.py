@@ -19,6 +19,7 @@ from fftscape.views.figures import render_figures
 from fftscape.views.style import PALETTE
 from fftscape.views.wording import answer, measured, percent, shown_length, shown_unit
 
+REPORT = "report.html"
 SPOTS_IN_CAPTION = 4
 MOST_METADATA = 200
 LONGEST_VALUE = 300
