@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.rings import local_maxima, radial_background
+from fftscape.compute.spots import find_spots
 from fftscape.model.arrays import FloatArray
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.image import Image
@@ -16,11 +16,16 @@ _PERIODS_WANTED = 8
 _PERIODS_NEEDED = 3.5
 _SMALLEST, _LARGEST = 16, 256
 _STEPS_PER_WINDOW = 4
-_TILE = 512
-_TILES_PER_AXIS = 4
-# A period counts when its spot stands this many robust standard deviations out of its ring ...
+# The spectrum of one tile of a texture is speckle; the mean over several is its shape.
+_LARGEST_TILE = 512
+_MOST_TILES_PER_AXIS = 5
+# A period counts when its spot has this significance ...
 _SIGNIFICANCE = 8.0
-# ... and the longest period counts whose spot has at least this part of the strongest one's height.
+# ... and the strongest one is the image's own only if it dominates the spectrum: lattices reach 0.36 to 1 of its highest
+# value, camera and scan-line artefacts less than 0.2.
+_DOMINANCE = 0.25
+_LEAST_PERIODS_PER_TILE = 4
+# The longest period counts whose spot has at least this part of the strongest one's height.
 _RELATIVE_HEIGHT = 0.3
 # Sizes whose only prime factors are 2 and 3: quick to transform, easy to read.
 _READABLE_SIZES = (16, 18, 24, 32, 36, 48, 64, 72, 96, 108, 128, 144, 192, 216, 256)
@@ -107,30 +112,27 @@ def _nearest_size(wanted: float, largest: int) -> int:
 def _dominant_period(data: npt.NDArray[np.generic]) -> float:
     """Longest period in pixels among the strong ones, NaN where none stands out."""
     spectrum = _mean_spectrum(data)
-    if not spectrum.any():
+    spots = find_spots(spectrum, least_significance=_SIGNIFICANCE)
+    frequency = np.hypot(spots.y, spots.x) / len(spectrum)
+    # Fewer periods than that in a tile are shading.
+    least = _LEAST_PERIODS_PER_TILE / len(spectrum)
+    height = np.where(frequency >= least, spots.height, 0)
+    if height.max(initial=0) <= _DOMINANCE * _highest_beyond(spectrum, _LEAST_PERIODS_PER_TILE):
         return float("nan")
-    background = radial_background(spectrum)
-    height = spectrum - background.level
-    spread = np.maximum(background.spread, 1e-3 * spectrum.max())
-    size = len(spectrum)
-    y, x = np.nonzero(local_maxima(spectrum) & (height > _SIGNIFICANCE * spread))
-    frequency = np.hypot(y - size // 2, x - size // 2) / size
-    # Fewer than four periods in a tile are shading, and steps along one scan line are not a lattice.
-    keep = frequency >= 4 / size
-    if not keep.any():
-        return float("nan")
-    heights = height[y, x][keep]
-    strong = heights >= _RELATIVE_HEIGHT * heights.max()
-    return float(1 / frequency[keep][strong].min())
+    return float(1 / frequency[height >= _RELATIVE_HEIGHT * height.max()].min())
+
+
+def _highest_beyond(spectrum: FloatArray, radius: int) -> float:
+    """Return the highest value at least `radius` steps from zero frequency."""
+    steps = np.arange(len(spectrum)) - len(spectrum) // 2
+    return float(spectrum[np.hypot(steps[:, None], steps[None, :]) >= radius].max())
 
 
 def _mean_spectrum(data: npt.NDArray[np.generic]) -> FloatArray:
     """Mean amplitude spectrum of tapered square tiles spread over the image, centred."""
     from scipy import fft
 
-    size = min(_TILE, *data.shape)
-    if size < min(data.shape) and min(data.shape) < 2 * size:
-        size = min(data.shape)
+    size = min(_LARGEST_TILE, max(min(data.shape) // 2, 2 * _SMALLEST), *data.shape)
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size)
     total = np.zeros((size, size))
     for top in _tile_origins(data.shape[0], size):
@@ -149,5 +151,5 @@ def _mean_spectrum(data: npt.NDArray[np.generic]) -> FloatArray:
 
 
 def _tile_origins(length: int, size: int) -> list[int]:
-    count = min(_TILES_PER_AXIS, -(-length // size))
+    count = min(_MOST_TILES_PER_AXIS, -(-2 * length // size) - 1)
     return [int(origin) for origin in np.linspace(0, length - size, count)]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fftscape.compute.rings import local_maxima, radial_background
+from fftscape.compute.spots import local_maxima, radial_background
 
 
 def test_level_follows_the_radius_not_the_spots():
