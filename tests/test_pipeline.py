@@ -175,6 +175,66 @@ def test_gaps_are_left_out_and_said(scene):
     assert score(analysis.labels, scene.labels) > 0.96
 
 
+def test_blank_borders_are_left_out_and_said(scene):
+    data = scene.image.data.copy()
+    data[:60] = 0
+    data[:, 300:] = 500
+    with pytest.warns(OddImageWarning, match=r"rows: 60 at the top, 0 at the bottom; columns: 0 at the left, 30 at"):
+        analysis = fs.analyze(replace(scene.image, data=data), window=(48, 36), step=(12, 10))
+    assert analysis.n_components == 2
+    assert (analysis.labels[:60] == -1).all()
+    assert (analysis.labels[:, 300:] == -1).all()
+    assert score(analysis.labels, scene.labels) > 0.96
+    np.testing.assert_allclose(np.sort(analysis.area_fractions), [0.5, 0.5], atol=0.04)
+
+
+def test_blank_places_inside_are_left_out_and_said(scene):
+    data = scene.image.data.copy()
+    data[80:180, 40:130] = 0
+    with pytest.warns(OddImageWarning, match=r"\d+ of \d+ windows are blank"):
+        analysis = fs.analyze(replace(scene.image, data=data), window=(48, 36), step=(12, 10), n_components=3)
+    assert (analysis.labels[128:132, 76:94] == -1).all()
+
+
+def test_stripes_are_no_blank_edges():
+    stripes = np.repeat(np.arange(30) % 2, 6)[:, None] + np.zeros((1, 200))
+    assert fs.analyze(stripes, window=48, step=12).grid.valid.all()
+
+
+def test_more_components_than_windows_are_refused():
+    data = np.random.default_rng(0).normal(size=(120, 160))
+    with pytest.raises(fs.InvalidSettingError, match="n_components is 25, but 6 windows"):
+        fs.analyze(data, window=100, step=50, n_components=25)
+    assert fs.analyze(data, window=100, step=50, n_components=6).n_components == 6
+
+
+@pytest.mark.parametrize("pixel_size", [(0, 0), (1,), (np.nan, 1), (-1, 1), (1, np.inf)])
+def test_pixels_have_a_size(pixel_size):
+    with pytest.raises(fs.InvalidSettingError, match="pixel_size must be two positive numbers"):
+        fs.analyze(fs.Image(np.eye(60), pixel_size))
+
+
+def test_arrays_are_copied_and_masks_kept():
+    data = np.random.default_rng(0).normal(size=(60, 80))
+    analysis = fs.analyze(data, window=16)
+    data[:] = 0
+    assert analysis.image.data.std() > 0.9
+    masked = np.ma.masked_greater(np.random.default_rng(0).normal(size=(60, 80)), 3)
+    with pytest.warns(OddImageWarning, match="without data"):
+        assert not fs.analyze(masked, window=16).grid.valid.all()
+
+
+def test_the_advisor_takes_arrays_and_refuses_the_rest():
+    assert fs.suggest_window(np.random.default_rng(0).normal(size=(300, 400))).size == (36, 36)
+    with pytest.raises(fs.InvalidSettingError, match="two axes"):
+        fs.suggest_window(np.zeros((3, 100, 100)))
+
+
+def test_published_finds_nothing_in_a_constant():
+    with pytest.warns(OddImageWarning):
+        assert fs.analyze(np.full((80, 90), 3.7), window=16, preset="published").n_components == 1
+
+
 def test_only_gaps_are_refused():
     with pytest.raises(fs.InvalidSettingError, match="no pixel holds a finite number"):
         fs.analyze(np.full((50, 50), np.nan))
@@ -238,6 +298,9 @@ def test_warnings_point_at_the_caller():
         with pytest.warns(fs.FftscapeWarning) as given:
             fs.analyze(odd, window=16)
         assert {warning.filename for warning in given} == {__file__}
+    with pytest.warns(fs.FftscapeWarning) as given:
+        fs.analyze(np.random.default_rng(0).normal(size=(60, 60)), window=16).transform(data)
+    assert {warning.filename for warning in given} == {__file__}
 
 
 def test_presets_differ_as_documented(scene):
@@ -261,7 +324,10 @@ def test_presets_differ_as_documented(scene):
         {"spectra": {"remove_mean": False}},
         {"spectra": {"scaling": "log"}},
         {"spectra": {"unit_norm": False}},
-        {"factorization": {"starts": ["random"], "seed": 3, "max_iter": 3}},
+        {"factorization": {"starts": ["nndsvd"], "max_iter": 12}},
+        {"factorization": {"max_iter": 3}},
+        {"factorization": {"tolerance": 0.1}},
+        {"factorization": {"starts": ["random"], "max_iter": 5, "seed": 3}},
     ],
     ids=str,
 )
@@ -282,6 +348,8 @@ def test_other_images_are_described_by_the_same_factors(analysis, scene):
     described = other.transform(swapped)
     assert np.mean(described.labels == other.labels) > 0.999
     assert (analysis.transform(swapped).factors == analysis.factors).all()
+    with pytest.raises(fs.UncalibratedImageError, match="has no calibration"):
+        analysis.transform(scene.image.data)
     with pytest.raises(fs.InvalidSettingError, match="differ from the model's"):
         analysis.transform(replace(scene.image, pixel_size=(0.03, 0.03)))
 

@@ -7,11 +7,13 @@ from .model.errors import FftscapeWarning as FftscapeWarning
 from .model.errors import InvalidSettingError as InvalidSettingError
 from .model.errors import NoPeaksWarning as NoPeaksWarning
 from .model.errors import NotConvergedWarning as NotConvergedWarning
+from .model.errors import OddImageWarning as OddImageWarning
 from .model.errors import UncalibratedImageError as UncalibratedImageError
 from .model.errors import UnreadableFileError as UnreadableFileError
+from .model.errors import UnwritableOutputError as UnwritableOutputError
 from .model.image import Image as Image
 from .model.settings import Settings as Settings
 from .pipeline import Analysis as Analysis
 from .pipeline import analyze as analyze
 from .pipeline import load as load
-from .stages.advisor import suggest_window as suggest_window
+from .preparation import suggest_window as suggest_window

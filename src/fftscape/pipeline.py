@@ -17,16 +17,27 @@ from fftscape.model.errors import (
     InvalidSettingError,
     NoPeaksWarning,
     NotConvergedWarning,
+    OddImageWarning,
+    UncalibratedImageError,
 )
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord, Factorization, LocalSpectra, Scree
+from fftscape.model.records import AnalysisRecord, Factorization, LocalSpectra, Scree, WindowGrid
 from fftscape.model.settings import Preset, Settings
-from fftscape.preparation import ArrayLike, Notes, WindowLike, as_image, laid_grid, resolve_settings, with_windows
+from fftscape.preparation import (
+    ArrayLike,
+    Notes,
+    WindowLike,
+    as_image,
+    check_number,
+    laid_grid,
+    resolve_settings,
+    with_windows,
+)
 from fftscape.stages.factorization import factorize, project, purest_spectra, window_residual
 from fftscape.stages.peaks import find_peaks
 from fftscape.stages.rank import compute_scree
 from fftscape.stages.segmentation import segment
-from fftscape.stages.spectra import local_spectra, to_full_plane, to_half_plane
+from fftscape.stages.spectra import local_spectra, to_full_plane, to_half_plane, without_blank_windows
 from fftscape.stages.windows import sparse_grid
 
 if TYPE_CHECKING:
@@ -159,7 +170,27 @@ class Analysis(AnalysisRecord):
         InvalidSettingError
             If the pixel sizes differ or the image is smaller than the window.
         """
-        return transform(self, image)
+        image = as_image(image)
+        same = image.unit == self.image.unit and np.allclose(image.pixel_size, self.image.pixel_size, rtol=1e-3)
+        if self.image.is_calibrated and not image.is_calibrated:
+            raise UncalibratedImageError(
+                f"{image.name}: it has no calibration, but the model's pixels are {self.image.pixel_size} "
+                f"{self.image.unit}; give its pixel size."
+            )
+        if not same:
+            raise InvalidSettingError(
+                f"{image.name}: its pixels of {image.pixel_size} {image.unit} differ from the model's "
+                f"{self.image.pixel_size} {self.image.unit}; resample the image or analyse it on its own."
+            )
+        notes = Notes()
+        notes.add(f"Described by the factors of {self.image.name}.")
+        grid = laid_grid(image, self.settings, notes)
+        spectra = _spectra(image, grid, self.settings, notes)
+        factors = to_half_plane(self.factors)
+        result = project(spectra, factors)
+        described = _assemble(image, spectra, self.scree, result, self.settings, notes)
+        notes.give_warnings()
+        return described
 
 
 def analyze(
@@ -209,49 +240,13 @@ def analyze(
     notes = Notes()
     chosen = with_windows(chosen, image, notes)
     grid = laid_grid(image, chosen, notes)
-    spectra = local_spectra(image.data, grid, chosen.spectra)
+    spectra = _spectra(image, grid, chosen, notes)
+    check_number(chosen, spectra)
     scree = _scree(image, spectra, chosen)
     result = factorize(spectra, scree.n_components, chosen.factorization)
     analysis = _assemble(image, spectra, scree, result, chosen, notes)
     notes.give_warnings()
     return analysis
-
-
-def transform(analysis: Analysis, image: Image | ArrayLike) -> Analysis:
-    """Describe another image by the factors of an earlier analysis.
-
-    Parameters
-    ----------
-    analysis : Analysis
-        Where factors, scree and settings come from.
-    image : Image or ndarray, shape (y, x)
-        Pixels of the same physical size.
-
-    Returns
-    -------
-    Analysis
-        Components keep the order they have in `analysis`.
-
-    Raises
-    ------
-    InvalidSettingError
-        If the pixel sizes differ or the image is smaller than the window.
-    """
-    image = as_image(image)
-    same = image.unit == analysis.image.unit and np.allclose(image.pixel_size, analysis.image.pixel_size, rtol=1e-3)
-    if not same:
-        raise InvalidSettingError(
-            f"{image.name}: its pixels of {image.pixel_size} {image.unit} differ from the model's "
-            f"{analysis.image.pixel_size} {analysis.image.unit}; resample the image or analyse it on its own."
-        )
-    notes = Notes([f"Described by the factors of {analysis.image.name}."])
-    grid = laid_grid(image, analysis.settings, notes)
-    spectra = local_spectra(image.data, grid, analysis.settings.spectra)
-    factors = to_half_plane(analysis.factors)
-    result = project(spectra, factors)
-    described = _assemble(image, spectra, analysis.scree, result, analysis.settings, notes)
-    notes.give_warnings()
-    return described
 
 
 def load(path: str | Path) -> Analysis:
@@ -284,6 +279,18 @@ def load(path: str | Path) -> Analysis:
     """
     record = store.load_record(path)
     return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
+
+
+def _spectra(image: Image, grid: WindowGrid, settings: Settings, notes: Notes) -> LocalSpectra:
+    """Compute the spectra of the windows that have one, and say how many have none."""
+    spectra = local_spectra(image.data, grid, settings.spectra)
+    kept = without_blank_windows(spectra)
+    if kept is not spectra:
+        notes.warn(
+            f"{grid.n_valid - kept.grid.n_valid} of {grid.valid.size} windows are blank and take no part.",
+            OddImageWarning,
+        )
+    return kept
 
 
 def _scree(image: Image, spectra: LocalSpectra, settings: Settings) -> Scree:
@@ -331,7 +338,7 @@ def _assemble(
         converged=result.converged,
         settings=settings,
         provenance=_provenance(image),
-        notes=tuple(notes),
+        notes=tuple(notes.sentences),
     )
 
 

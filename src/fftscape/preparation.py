@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -12,25 +12,29 @@ import numpy.typing as npt
 from fftscape.model.arrays import BoolArray
 from fftscape.model.errors import FftscapeWarning, InvalidSettingError, OddImageWarning
 from fftscape.model.image import Image
-from fftscape.model.records import WindowGrid
+from fftscape.model.records import LocalSpectra, WindowAdvice, WindowGrid
 from fftscape.model.settings import PRESETS, Preset, Settings, as_pair, merged
-from fftscape.stages.advisor import suggest_window, usual_step
+from fftscape.stages import advisor
 from fftscape.stages.windows import window_grid
 
 ArrayLike = npt.NDArray[Any]
 WindowLike = int | tuple[int, int] | None
 
 
-class Notes(list[str]):
+class Notes:
     """What a reader of the result must know; what deserves attention is given as a warning as well."""
 
-    def __init__(self, sentences: Iterable[str] = ()) -> None:
-        super().__init__(sentences)
+    def __init__(self) -> None:
+        self.sentences: list[str] = []
         self._warnings: list[tuple[str, type[FftscapeWarning]]] = []
+
+    def add(self, sentence: str) -> None:
+        """Note a sentence."""
+        self.sentences.append(sentence)
 
     def warn(self, sentence: str, category: type[FftscapeWarning]) -> None:
         """Note a sentence that is to be given as a warning."""
-        self.append(sentence)
+        self.add(sentence)
         self._warnings.append((sentence, category))
 
     def give_warnings(self) -> None:
@@ -50,15 +54,17 @@ def as_image(image: Image | ArrayLike) -> Image:
     Returns
     -------
     Image
-        The same image, or a new one named 'array'.
+        The same image, or a copy of the array, named 'array'; masked entries become NaN.
 
     Raises
     ------
     InvalidSettingError
-        If it is not two-dimensional, is empty or does not hold real numbers.
+        If it is not two-dimensional, is empty, does not hold real numbers, or its pixels have no size.
     """
     if not isinstance(image, Image):
-        image = Image(np.asarray(image), name="array")
+        # A copy: what the caller does to the array later must not change the result.
+        filled = np.ma.filled(image.astype(np.float64), np.nan) if np.ma.isMaskedArray(image) else image
+        image = Image(np.array(filled), name="array")
     data = image.data
     if data.ndim != 2 or 0 in data.shape:
         raise InvalidSettingError(
@@ -67,7 +73,37 @@ def as_image(image: Image | ArrayLike) -> Image:
         )
     if data.dtype.kind not in "buif":
         raise InvalidSettingError(f"{image.name}: pixels must be real numbers, not {data.dtype}; convert them first.")
+    sizes = image.pixel_size
+    if len(sizes) != 2 or not all(math.isfinite(size) and size > 0 for size in sizes):
+        raise InvalidSettingError(f"{image.name}: pixel_size must be two positive numbers (y, x), not {sizes!r}.")
     return image
+
+
+def suggest_window(image: Image | ArrayLike) -> WindowAdvice:
+    """Suggest a window and step for an image.
+
+    Parameters
+    ----------
+    image : Image or ndarray, shape (y, x)
+        Real numbers; NaN and infinity mark pixels without data.
+
+    Returns
+    -------
+    WindowAdvice
+        About eight periods of the coarsest strong lattice where there is one, with the reasons.
+
+    Raises
+    ------
+    InvalidSettingError
+        If it is no image, or too small for any window.
+
+    Examples
+    --------
+    >>> import fftscape as fs
+    >>> fs.suggest_window(fs.synthetic.demo_scene().image).size
+    (96, 96)
+    """
+    return advisor.suggest_window(as_image(image))
 
 
 def resolve_settings(
@@ -130,12 +166,12 @@ def with_windows(settings: Settings, image: Image, notes: Notes) -> Settings:
     """
     size, step = settings.windows.size, settings.windows.step
     if size is None:
-        advice = suggest_window(image)
+        advice = advisor.suggest_window(image)
         size = advice.size
-        notes.append(f"Window {size[0]}x{size[1]} px chosen by the advisor: {'; '.join(advice.reasons)}.")
+        notes.add(f"Window {size[0]}x{size[1]} px chosen by the advisor: {'; '.join(advice.reasons)}.")
     if step is None:
-        step = usual_step(size)
-        notes.append(f"Step {step[0]}x{step[1]} px: a quarter of the window.")
+        step = advisor.usual_step(size)
+        notes.add(f"Step {step[0]}x{step[1]} px: a quarter of the window.")
     return merged(settings, {"windows": {"size": size, "step": step}})
 
 
@@ -174,6 +210,29 @@ def laid_grid(image: Image, settings: Settings, notes: Notes) -> WindowGrid:
     return grid
 
 
+def check_number(settings: Settings, spectra: LocalSpectra) -> None:
+    """Refuse more components than there are windows to tell them apart, or frequencies to describe them.
+
+    Parameters
+    ----------
+    settings : Settings
+        What the user asked for.
+    spectra : LocalSpectra
+        What there is.
+
+    Raises
+    ------
+    InvalidSettingError
+        If the number of components was given and is larger.
+    """
+    wanted, most = settings.rank.n_components, min(spectra.values.shape)
+    if wanted != "auto" and wanted > most:
+        raise InvalidSettingError(
+            f"n_components is {wanted}, but {spectra.grid.n_valid} windows of {spectra.grid.size[0]}x"
+            f"{spectra.grid.size[1]} pixels allow {most} at most; choose fewer, or a smaller step."
+        )
+
+
 def _usable_pixels(image: Image, notes: Notes) -> BoolArray:
     usable: BoolArray = np.isfinite(image.data)
     if not usable.any():
@@ -181,4 +240,39 @@ def _usable_pixels(image: Image, notes: Notes) -> BoolArray:
     known = image.data[usable]
     if known.min() == known.max():
         notes.warn(f"{image.name}: all pixels are equal, so there is no structure to find.", OddImageWarning)
+        return usable
+    blank = _blank_edges(image.data)
+    if any(blank):
+        top, bottom, left, right = blank
+        rows, columns = image.shape
+        usable[:top] = usable[rows - bottom :] = usable[:, :left] = usable[:, columns - right :] = False
+        notes.warn(
+            f"{image.name}: blank edges are left out (rows: {top} at the top, {bottom} at the bottom; columns: "
+            f"{left} at the left, {right} at the right).",
+            OddImageWarning,
+        )
     return usable
+
+
+def _blank_edges(data: ArrayLike) -> tuple[int, int, int, int]:
+    """Count the blank rows at the top and bottom and the blank columns at the left and right."""
+    counts = [0, 0, 0, 0]
+    found = True
+    while found:  # a blank column of another value hides the blank rows it crosses until it is cut off
+        found = False
+        for side in range(4):
+            rows, columns = data.shape
+            within = data[counts[0] : rows - counts[1], counts[2] : columns - counts[3]]
+            more = _blank_rows((within, within[::-1], within.T, within.T[::-1])[side])
+            counts[side] += more
+            found = found or more > 0
+    return counts[0], counts[1], counts[2], counts[3]
+
+
+def _blank_rows(data: ArrayLike) -> int:
+    """Count the rows at the beginning that all hold one value, as drift correction and stitching leave them."""
+    constant = (data == data[:, :1]).all(axis=1)
+    same = constant & (data[:, 0] == data[0, 0])
+    count = int(np.argmin(same)) if not same.all() else 0
+    # A single row may be chance, and a constant row of another value next to them makes them stripes.
+    return count if count > 1 and not constant[count] else 0

@@ -36,6 +36,16 @@ def test_too_few_periods_are_warned_of():
     assert any("fewer than 3.5 periods" in reason for reason in advice.reasons)
 
 
+@pytest.mark.parametrize(("pixel_size", "length", "size"), [((2.0, 0.5), 12, (48, 144)), ((0.5, 2.0), 3, (48, 16))])
+def test_unequal_pixels_are_measured_along_the_period(pixel_size, length, size):
+    y = np.arange(600)[:, None]
+    data = np.sin(2 * np.pi * y / 6) + 0.3 * np.random.default_rng(0).normal(size=(600, 720))
+    advice = suggest_window(Image(data, pixel_size, "nm"))
+    assert advice.period == pytest.approx(length, rel=0.003)
+    assert f"{length} nm" in advice.reasons[0]
+    assert advice.size == size  # eight periods of that length along both axes, as far as the image allows
+
+
 def test_superlattice_counts():
     data = lattice((600, 720), 6) + 0.6 * lattice((600, 720), 18)
     assert suggest_window(Image(data)).period == pytest.approx(18, rel=0.05)

@@ -101,6 +101,8 @@ def test_limits_are_kept():
     values = spectra_of(np.random.default_rng(0).random((80, 60)))
     early = factorize(values, 5, FactorizationSettings(max_iter=1, tolerance=1e-12))
     assert not early.converged
+    assert early.n_iter == 1
+    assert factorize(values, 5, FactorizationSettings(max_iter=50, tolerance=1e-12)).n_iter == 50
     later = factorize(values, 5, FactorizationSettings(max_iter=2000, tolerance=1e-12))
     assert later.n_iter > early.n_iter
     assert later.reconstruction_error < early.reconstruction_error

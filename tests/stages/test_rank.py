@@ -76,6 +76,16 @@ def test_constant_spectra_have_one_component():
         assert np.isfinite(scree.explained_variance_ratio).all()
 
 
+def test_a_constant_image_has_no_elbow():
+    spectra = spectra_of(np.outer(np.ones(30), np.linspace(1, 2, 50)))
+    assert compute_scree(spectra, None, RankSettings(rule="elbow")).n_components == 1
+
+
+def test_enough_eigenvalues_for_the_limit():
+    values = spectra_of(np.random.default_rng(0).random((80, 200)))
+    assert len(compute_scree(values, None, RankSettings(rule="elbow", max_components=45)).explained_variance) == 46
+
+
 def test_few_windows_have_few_eigenvalues():
     values = np.random.default_rng(0).random((12, 40))
     scree = compute_scree(spectra_of(values), spectra_of(values), RankSettings())

@@ -172,9 +172,9 @@ class Peaks(ReadOnlyArrays):
     frequency_y, frequency_x : ndarray of float, shape (peak,)
         k in cycles per unit; +y points down, frequency_x >= 0.
     intensity : ndarray of float, shape (peak,)
-        Height above the local background, relative to the component's strongest spot.
+        Height above the surroundings, relative to the component's strongest spot.
     significance : ndarray of float, shape (peak,)
-        The same height in units of the background's robust spread.
+        The same height in units of the surroundings' scatter.
     unit : str
         Unit of the d-spacings.
     """
@@ -230,7 +230,7 @@ class WindowAdvice:
     size, step : tuple of int
         In pixels, (y, x).
     period : float
-        The dominant period in pixels, NaN where none stands out.
+        The dominant period in the image's unit, NaN where none stands out.
     reasons : tuple of str
         Sentences for people.
     """

@@ -21,7 +21,9 @@ Start = Literal["spa", "nndsvd", "nndsvda", "random"]
 Preset = Literal["default", "published"]
 
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
-PositiveFloat = Annotated[float, msgspec.Meta(gt=0)]
+# The upper bound keeps infinity out.
+PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1e12)]
+Seed = Annotated[int, msgspec.Meta(ge=0)]
 Pair = tuple[PositiveInt, PositiveInt]
 
 
@@ -55,24 +57,22 @@ class RankSettings(_Frozen, frozen=True, kw_only=True):
     rule: Rule = "noise-null"
     margin: PositiveFloat = 2.0
     max_components: PositiveInt = 20
-    n_eigenvalues: PositiveInt = 30
-    seed: int = 0
+    seed: Seed = 0
 
 
 class FactorizationSettings(_Frozen, frozen=True, kw_only=True):
     """How the non-negative factorization is started and stopped."""
 
-    starts: tuple[Start, ...] = ("spa", "nndsvda", "random", "random", "random")
+    starts: Annotated[tuple[Start, ...], msgspec.Meta(min_length=1)] = ("spa", "nndsvda", "random", "random", "random")
     max_iter: PositiveInt = 2000
     tolerance: PositiveFloat = 1e-6
-    seed: int = 0
+    seed: Seed = 0
 
 
 class PeakSettings(_Frozen, frozen=True, kw_only=True):
     """Which maxima of a factor count as spots.
 
-    `min_significance` is the height above the local radial background in units of its robust
-    spread.
+    `min_significance` is the height above the surroundings in units of their scatter.
     """
 
     min_significance: PositiveFloat = 6.0

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.spots import find_spots
+from fftscape.compute.tapers import taper
 from fftscape.model.arrays import FloatArray
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.image import Image
@@ -21,8 +22,8 @@ _LARGEST_TILE = 512
 _MOST_TILES_PER_AXIS = 5
 # A period counts when its spot has this significance ...
 _SIGNIFICANCE = 8.0
-# ... and the strongest one is the image's own only if it dominates the spectrum: lattices reach 0.36 to 1 of its highest
-# value, camera and scan-line artefacts less than 0.2.
+# ... and the strongest one is the image's own only if it dominates the spectrum: lattices reach 0.36 to 1 of its
+# highest value, camera and scan-line artefacts less than 0.2.
 _DOMINANCE = 0.25
 _LEAST_PERIODS_PER_TILE = 4
 # The longest period counts whose spot has at least this part of the strongest one's height.
@@ -42,8 +43,8 @@ def suggest_window(image: Image) -> WindowAdvice:
     Returns
     -------
     WindowAdvice
-        A square window (in pixels) of about eight periods of the coarsest strong lattice, at most
-        a quarter of the image (a half where that would hold too few periods); where no period
+        A window of about eight periods of the coarsest strong lattice along both axes, at most a
+        quarter of the image (a half where that would hold too few periods); where no period
         stands out, an eighth of the image within 32 to 64 px. Steps are a quarter of a window.
 
     Raises
@@ -64,23 +65,26 @@ def suggest_window(image: Image) -> WindowAdvice:
             f"{image.name}: an image of {image.shape[0]}x{image.shape[1]} pixels is too small for the smallest "
             f"sensible window of {_SMALLEST} pixels; choose a window to force one."
         )
-    period = _dominant_period(image.data)
+    period = _dominant_period(image)
+    periods = [period / size for size in image.pixel_size]  # in pixels, along y and x
     # At least a few windows side by side, or there is nothing to compare; fewer only for the sake of enough periods.
-    parts = 2 if shortest / 4 < _PERIODS_NEEDED * period else 4
+    parts = 2 if shortest / 4 < _PERIODS_NEEDED * max(periods) else 4
     largest = int(np.clip(shortest // parts, _SMALLEST, _LARGEST))
     if np.isnan(period):
-        size = _nearest_size(float(np.clip(shortest / 8, 32, 64)), largest)
-        reasons = [f"no period stands out, so {size} px, a common size for textures"]
+        side = _nearest_size(float(np.clip(shortest / 8, 32, 64)), largest)
+        size, reasons = (side, side), [f"no period stands out, so {side} px, a common size for textures"]
     else:
-        size = _nearest_size(_PERIODS_WANTED * period, largest)
-        length = f"{period * image.pixel_size[1]:.3g} {image.unit}" if image.is_calibrated else f"{period:.3g} px"
-        reasons = [f"the coarsest strong period is {length}, of which {size / period:.1f} fit into {size} px"]
-        if size / period < _PERIODS_NEEDED:
+        height, width = (_nearest_size(_PERIODS_WANTED * length, largest) for length in periods)
+        size = height, width
+        fit = min(size[0] / periods[0], size[1] / periods[1])
+        shown = f"{size[0]} px" if size[0] == size[1] else f"{size[0]}x{size[1]} px"
+        reasons = [f"the coarsest strong period is {period:.3g} {image.unit}, of which {fit:.1f} fit into {shown}"]
+        if fit < _PERIODS_NEEDED:
             reasons.append(
                 f"fewer than {_PERIODS_NEEDED:g} periods in a window: spectra will be blurred; "
                 "a larger field of view would help"
             )
-    return WindowAdvice((size, size), usual_step((size, size)), period, tuple(reasons))
+    return WindowAdvice(size, usual_step(size), period, tuple(reasons))
 
 
 def usual_step(size: Pair) -> Pair:
@@ -109,16 +113,15 @@ def _nearest_size(wanted: float, largest: int) -> int:
     return int(sizes[np.argmin(np.abs(np.log(sizes / wanted)))])
 
 
-def _dominant_period(data: npt.NDArray[np.generic]) -> float:
-    """Longest period in pixels among the strong ones, NaN where none stands out."""
-    spectrum = _mean_spectrum(data)
+def _dominant_period(image: Image) -> float:
+    """Longest period among the strong ones in the image's unit, NaN where none stands out."""
+    spectrum = _mean_spectrum(image.data)
     spots = find_spots(spectrum, least_significance=_SIGNIFICANCE)
-    frequency = np.hypot(spots.y, spots.x) / len(spectrum)
     # Fewer periods than that in a tile are shading.
-    least = _LEAST_PERIODS_PER_TILE / len(spectrum)
-    height = np.where(frequency >= least, spots.height, 0)
+    height = np.where(np.hypot(spots.y, spots.x) >= _LEAST_PERIODS_PER_TILE, spots.height, 0)
     if height.max(initial=0) <= _DOMINANCE * _highest_beyond(spectrum, _LEAST_PERIODS_PER_TILE):
         return float("nan")
+    frequency = np.hypot(spots.y / image.pixel_size[0], spots.x / image.pixel_size[1]) / len(spectrum)
     return float(1 / frequency[height >= _RELATIVE_HEIGHT * height.max()].min())
 
 
@@ -133,7 +136,7 @@ def _mean_spectrum(data: npt.NDArray[np.generic]) -> FloatArray:
     from scipy import fft
 
     size = min(_LARGEST_TILE, max(min(data.shape) // 2, 2 * _SMALLEST), *data.shape)
-    taper = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(size) + 0.5) / size)
+    fade = taper((size, size), "hann")
     total = np.zeros((size, size))
     for top in _tile_origins(data.shape[0], size):
         for left in _tile_origins(data.shape[1], size):
@@ -144,8 +147,8 @@ def _mean_spectrum(data: npt.NDArray[np.generic]) -> FloatArray:
             tile = np.where(known, tile, 0)
             tile /= np.abs(tile).max() or 1.0
             level = tile[known].mean()
-            tile = np.where(known, tile - level, 0) * np.outer(taper, taper)
-            tile -= np.outer(taper, taper) * (tile.sum() / taper.sum() ** 2)
+            tile = np.where(known, tile - level, 0) * fade
+            tile -= fade * (tile.sum() / fade.sum())
             total += np.abs(fft.fft2(tile, workers=1)) / (np.linalg.norm(tile) or 1.0)
     return np.fft.fftshift(total)
 

@@ -107,9 +107,10 @@ def factorize(spectra: LocalSpectra, n_components: int, settings: FactorizationS
     for start in settings.starts:
         factors = np.maximum(_STARTS[start](part, n_components, rng), 0)
         loadings = _least_squares(compressed.times(factors), factors @ factors.T)
-        trials.append(_iterate(compressed, _Fit(loadings, factors), total, _TRIAL_ITERATIONS, settings.tolerance))
-    best = min(trials, key=lambda fit: _squared_error(compressed, fit, total))
-    fit = _iterate(compressed, best, total, settings.max_iter, settings.tolerance)
+        trials.append(_iterate(compressed, _Fit(loadings, factors), total, _TRIAL_ITERATIONS, settings))
+    fit = min(trials, key=lambda trial: _squared_error(compressed, trial, total))
+    if not fit.converged:
+        fit = _iterate(compressed, fit, total, settings.max_iter, settings)
     return _finish(_Whole(values), fit, total)
 
 
@@ -189,8 +190,9 @@ def purest_spectra(spectra: LocalSpectra, loadings: FloatArray) -> FloatArray:
     parts = loadings / np.where(sums > 0, sums, 1)[:, None]
     means = np.zeros((loadings.shape[1], spectra.values.shape[1]))
     for component, part in enumerate(parts.T):
-        if part.any():
-            means[component] = spectra.values[part >= _NEARLY * part.max()].mean(axis=0, dtype=np.float64)
+        own = part >= _NEARLY * part.max()
+        if part.any():  # as a product, which copies no spectra
+            means[component] = own.astype(np.float32) @ spectra.values / own.sum()
     return means
 
 
@@ -198,19 +200,21 @@ def _total(spectra: LocalSpectra) -> float:
     return float(np.einsum("ij,ij->", spectra.values, spectra.values, dtype=np.float64))
 
 
-def _iterate(matrix: _Matrix, fit: _Fit, total: float, max_iter: int, tolerance: float) -> _Fit:
+def _iterate(matrix: _Matrix, fit: _Fit, total: float, n_iter: int, settings: FactorizationSettings) -> _Fit:
+    """Go on for `n_iter` iterations, but not beyond `max_iter` in all nor once the tolerance is reached."""
+    n_iter = min(n_iter, settings.max_iter - fit.n_iter)
     loadings, factors = fit.loadings.copy(), fit.factors.copy()
     previous = _squared_error(matrix, fit, total)
-    for iteration in range(1, max_iter + 1):
+    for iteration in range(1, n_iter + 1):
         _sweep(loadings, matrix.times(factors), factors @ factors.T)
         _sweep(factors.T, matrix.transposed_times(loadings).T, loadings.T @ loadings)
-        if iteration % 10 == 0 or iteration == max_iter:
+        if iteration % 10 == 0 or iteration == n_iter:
             error = _squared_error(matrix, _Fit(loadings, factors), total)
             # Relative to the error itself, and to the rounding of a difference of large sums.
-            if previous - error <= tolerance * max(error, 1e-9 * total):
+            if previous - error <= settings.tolerance * max(error, 1e-9 * total):
                 return _Fit(loadings, factors, fit.n_iter + iteration, True)
             previous = error
-    return _Fit(loadings, factors, fit.n_iter + max_iter, False)
+    return _Fit(loadings, factors, fit.n_iter + n_iter, False)
 
 
 def _sweep(columns: FloatArray, target: FloatArray, gram: FloatArray) -> float:

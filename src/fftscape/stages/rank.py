@@ -14,6 +14,10 @@ from fftscape.model.settings import RankSettings, Rule
 
 # Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
 _WHITENING_FLOOR = 1e-3
+# At least so many eigenvalues are computed: enough to see where the noise begins.
+_LEAST_EIGENVALUES = 30
+# Eigenvalues below this part of the first one are rounding.
+_ROUNDING = 1e-14
 # The elbow is looked for among this many leading eigenvalues, as electron microscopists do.
 _ELBOW_POINTS = 20
 
@@ -82,11 +86,15 @@ def _whitened_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tupl
     values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
     # Centring takes one direction away, which would show as an eigenvalue of zero.
     degrees = max(len(values) - 1, 1)
-    return _eigenvalues(values, degrees, min(settings.n_eigenvalues, degrees), settings.seed)
+    return _eigenvalues(values, degrees, min(_count(settings), degrees), settings.seed)
 
 
 def _uncentred_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
-    return _eigenvalues(spectra.values, len(spectra.values), settings.n_eigenvalues, settings.seed)
+    return _eigenvalues(spectra.values, len(spectra.values), _count(settings), settings.seed)
+
+
+def _count(settings: RankSettings) -> int:
+    return max(_LEAST_EIGENVALUES, settings.max_components + 1)
 
 
 def _eigenvalues(values: FloatArray, degrees: int, count: int, seed: int) -> tuple[FloatArray, float]:
@@ -111,7 +119,7 @@ def _above_noise(eigenvalues: FloatArray, null: FloatArray | None, settings: Ran
 
 def _elbow(eigenvalues: FloatArray, null: FloatArray | None, settings: RankSettings) -> _Choice:
     positive = eigenvalues[: _ELBOW_POINTS + 1]
-    positive = positive[positive > 0]
+    positive = positive[positive > _ROUNDING * eigenvalues[0]]
     if len(positive) < 3:
         return _Choice(1, None, "Too few eigenvalues for an elbow.")
     curve = np.log(positive)

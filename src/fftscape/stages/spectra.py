@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.executors import for_each
+from fftscape.compute.tapers import taper
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LocalSpectra, WindowGrid
-from fftscape.model.settings import Pair, Scaling, SpectraSettings, Taper
+from fftscape.model.settings import Pair, Scaling, SpectraSettings
 
 Block = npt.NDArray[np.float32]
 
@@ -19,46 +21,23 @@ Block = npt.NDArray[np.float32]
 _CHUNK_PIXELS = 1 << 17
 # A window whose contrast is below this part of its level holds float32 rounding, not structure.
 _ROUNDING = 4e-6
+# The scale of an image is taken from this part of its values, in a sample of about this many of its pixels.
+_TYPICAL = (0.001, 0.999)
+_SAMPLE = 1 << 18
+# Largest pixel in units of the image's spread; its square is still far from overflow.
+_LARGEST = 1e12
 
 
-def _raised_cosine(length: int, pedestal: float) -> FloatArray:
-    # Samples at half-integers: symmetric, no zero at the ends, same spectrum as the periodic form.
-    return (1 + pedestal) / 2 - (1 - pedestal) / 2 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)
+class _Scale(NamedTuple):
+    centre: float
+    spread: float
 
 
-_TAPERS: Mapping[Taper, Callable[[int], FloatArray]] = {
-    "hann": lambda length: _raised_cosine(length, 0.0),
-    "hamming": lambda length: _raised_cosine(length, 0.08),
-    "none": lambda length: np.ones(length),
-}
 _SCALINGS: Mapping[Scaling, Callable[[Block], Block]] = {
     "amplitude": lambda amplitude: amplitude,
     "sqrt": lambda amplitude: np.sqrt(amplitude, out=amplitude),
     "log": lambda amplitude: np.log1p(amplitude, out=amplitude),
 }
-
-
-def taper(size: Pair, kind: Taper) -> FloatArray:
-    """Return the taper (apodisation) of a window.
-
-    Parameters
-    ----------
-    size : tuple of int
-        Window size (y, x).
-    kind : {'hann', 'hamming', 'none'}
-        Raised cosine down to 0 or 0.08, or a constant.
-
-    Returns
-    -------
-    ndarray of float64, shape (y, x)
-        Outer product of the two one-dimensional tapers.
-
-    Examples
-    --------
-    >>> taper((2, 4), "hann").round(3).tolist()
-    [[0.073, 0.427, 0.427, 0.073], [0.073, 0.427, 0.427, 0.073]]
-    """
-    return np.outer(_TAPERS[kind](size[0]), _TAPERS[kind](size[1]))
 
 
 def half_plane_weights(size: Pair) -> FloatArray:
@@ -186,6 +165,28 @@ def local_spectra(data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSet
     return LocalSpectra(values, grid, settings)
 
 
+def without_blank_windows(spectra: LocalSpectra) -> LocalSpectra:
+    """Leave out windows that have no spectrum, such as blank borders.
+
+    Parameters
+    ----------
+    spectra : LocalSpectra
+        Spectra of all valid windows.
+
+    Returns
+    -------
+    LocalSpectra
+        Those with a spectrum, over a grid in which the others are not valid; unchanged where all
+        windows are blank, since a constant image is an answer of its own.
+    """
+    has_spectrum = spectra.values.any(axis=1)
+    if has_spectrum.all() or not has_spectrum.any():
+        return spectra
+    valid = spectra.grid.valid.copy()
+    valid[valid] = has_spectrum
+    return replace(spectra, values=spectra.values[has_spectrum], grid=replace(spectra.grid, valid=valid))
+
+
 def _silence_rounding(block: Block, level: Block) -> None:
     """Set windows to zero whose contrast is only rounding."""
     contrast = np.sqrt(np.mean(block * block, axis=(1, 2)))
@@ -196,10 +197,17 @@ def _normalised(data: npt.NDArray[Any], remove_mean: bool) -> Block:
     """Return float32 pixels in units of the image's spread, so that nothing over- or underflows."""
     finite = np.isfinite(data)
     pixels = np.where(finite, data, 0).astype(np.float64)
-    largest = np.abs(pixels).max() or 1.0
-    pixels /= largest
-    known = pixels[finite]
+    pixels /= np.abs(pixels).max() or 1.0
+    centre, spread = _centre_and_spread(pixels[finite])
     if remove_mean:
-        pixels -= known.mean()
-    spread = known.std() or 1.0
-    return (pixels / spread).astype(np.float32)
+        pixels -= centre
+    return np.clip(pixels / spread, -_LARGEST, _LARGEST).astype(np.float32)
+
+
+def _centre_and_spread(values: FloatArray) -> _Scale:
+    """Mean and standard deviation of most of the values: a few absurd ones must not set the scale."""
+    sample = values[:: max(1, values.size // _SAMPLE)]
+    typical = np.clip(sample, *np.quantile(sample, _TYPICAL))
+    if typical.std() == 0:  # nearly all pixels are equal: the few others are the image
+        typical = values
+    return _Scale(float(typical.mean()), float(typical.std()) or 1.0)
