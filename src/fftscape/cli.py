@@ -139,11 +139,11 @@ def inspect(
         for problem in found.problems:
             reporter.error(f"{problem.source}: {problem.reason}")
         seen = []
-        for file in found.files:
+        for path in found.files:
             try:
-                seen.append(inspect_file(file.path))
+                seen.append(inspect_file(path))
             except Exception as error:  # whatever its fault, one file must never cost another
-                reporter.error(f"{file.path}: {reason_of(error, file.path)}")
+                reporter.error(f"{path}: {reason_of(error, path)}")
                 continue
             if not as_json:
                 for line in seen[-1].lines():

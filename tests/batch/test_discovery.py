@@ -1,13 +1,12 @@
-"""Which files a list of inputs stands for, and the folder names their results get."""
+"""Which files a list of inputs stands for."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from fftscape.batch.discovery import LONGEST_NAME, Found, find_inputs, safe_name, unique_names
+from fftscape.batch.discovery import Found, find_inputs
 
 SUFFIXES = {".tif", ".npy"}
 
@@ -21,35 +20,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _relative(found: Found, folder: Path) -> list[tuple[str, str]]:
-    return [(str(file.path.relative_to(folder)), file.name) for file in found.files]
+def _relative(found: Found, folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in found.files]
 
 
 def test_folder_gives_its_own_images_in_order_without_hidden_files(folder: Path) -> None:
     found = find_inputs([str(folder)], suffixes=SUFFIXES)
-    assert _relative(found, folder) == [("a.npy", "a"), ("b.tif", "b")]
+    assert _relative(found, folder) == ["a.npy", "b.tif"]
     assert found.remarks == (f"{folder}: 2 image files found.",)
     assert found.problems == ()
 
 
 def test_quoted_glob_is_expanded_and_double_star_reaches_sub_folders(folder: Path) -> None:
     found = find_inputs([f"{folder}/**/*.tif"], suffixes=SUFFIXES)
-    assert _relative(found, folder) == [("b.tif", "b"), ("sub/b.tif", "b-2")]
+    assert _relative(found, folder) == ["b.tif", "sub/b.tif"]
 
 
 def test_a_file_named_twice_counts_once(folder: Path) -> None:
     found = find_inputs([f"{folder}/b.tif", str(folder), f"{folder}/sub/../b.tif"], suffixes=SUFFIXES)
-    assert [name for _, name in _relative(found, folder)] == ["b", "a"]
+    assert _relative(found, folder) == ["b.tif", "a.npy"]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_a_file(folder: Path) -> None:
     odd = folder / "scan[1].tif"
     odd.write_bytes(b"x")
-    assert [file.path for file in find_inputs([str(odd)], suffixes=SUFFIXES).files] == [odd]
+    assert find_inputs([str(odd)], suffixes=SUFFIXES).files == (odd,)
 
 
 def test_a_missing_file_is_left_to_the_reader_to_name(folder: Path) -> None:
-    assert [file.name for file in find_inputs([f"{folder}/gone.tif"], suffixes=SUFFIXES).files] == ["gone"]
+    assert find_inputs([f"{folder}/gone.tif"], suffixes=SUFFIXES).files == (folder / "gone.tif",)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_a_missing_file_is_left_to_the_reader_to_name(folder: Path) -> None:
 )
 def test_inputs_that_stand_for_nothing_are_problems(folder: Path, text: str, reason: str) -> None:
     found = find_inputs([f"{folder}/{text}", f"{folder}/b.tif"], suffixes=SUFFIXES)
-    assert [file.name for file in found.files] == ["b"]
+    assert found.files == (folder / "b.tif",)
     assert len(found.problems) == 1
     assert found.problems[0].source == f"{folder}/{text}"
     assert reason in found.problems[0].reason
@@ -80,32 +79,19 @@ def test_published_results_are_never_inputs_but_images_beside_them_are(folder: P
     for name in ("result.json", "labels.tif"):
         (folder / "b" / name).write_bytes(b"x")
     found = find_inputs([f"{folder}/**/*.tif"], suffixes=SUFFIXES, output=folder)
-    assert _relative(found, folder) == [("b.tif", "b"), ("sub/b.tif", "b-2")]
-    assert f"{folder}/**/*.tif: 1 image file inside the results of {folder} left out." in found.remarks
+    assert _relative(found, folder) == ["b.tif", "sub/b.tif"]
+    assert f"{folder}/**/*.tif: 1 file of the results in {folder} left out." in found.remarks
     inside = find_inputs([f"{folder}/b"], suffixes=SUFFIXES, output=folder)
     assert inside.files == ()
     assert "name the image itself" in inside.problems[0].reason
     elsewhere = find_inputs([f"{folder}/b/labels.tif"], suffixes=SUFFIXES, output=folder / "other")
-    assert [file.name for file in elsewhere.files] == ["labels"]
+    assert elsewhere.files == (folder / "b" / "labels.tif",)
 
 
-@pytest.mark.parametrize(
-    ("stem", "name"),
-    [
-        ("a b", "a b"), ("-x", "-x"), ("..", "image"), ("", "image"), ("a/b\\c", "a_b_c"), ("a\nb", "a_b"),
-        ("summary.csv", "summary.csv_"), ("CON", "CON_"), (".a", "a"), ("a.", "a"), ("\udcff", "_"),
-        ("e\u0301", "\u00e9"),
-    ],
-)  # fmt: skip
-def test_safe_names(stem: str, name: str) -> None:
-    assert safe_name(stem) == name
-
-
-def test_long_names_are_cut_at_whole_characters() -> None:
-    name = safe_name("ä" * 300)
-    assert len(os.fsencode(name)) == LONGEST_NAME
-    assert set(name) == {"ä"}
-
-
-def test_equal_names_get_a_number_that_no_other_file_has() -> None:
-    assert unique_names(["a", "a-2", "A", "a"]) == ["a", "a-2", "A-3", "a-4"]
+def test_the_tables_and_the_gallery_of_a_run_are_never_inputs(folder: Path) -> None:
+    for name in ("summary.csv", "failures.csv", "index.html", "sub/summary.csv"):
+        (folder / name).write_bytes(b"x")
+    pattern = f"{folder}/**/*[vlf]"
+    found = find_inputs([pattern], suffixes=SUFFIXES, output=folder)
+    assert _relative(found, folder) == ["b.tif", "sub/b.tif", "sub/summary.csv"]
+    assert f"{pattern}: 3 files of the results in {folder} left out." in found.remarks

@@ -16,7 +16,7 @@ from fftscape.batch import run as run_module
 from fftscape.batch.tasks import Request
 from fftscape.files.result_folder import STAGING, check
 from fftscape.files.store import load_record
-from fftscape.model.errors import FftscapeError, OddImageWarning
+from fftscape.model.errors import FftscapeError, OddImageWarning, UnwritableOutputError
 from fftscape.model.settings import Settings
 from fftscape.pipeline import analyze
 
@@ -156,6 +156,21 @@ def test_interrupted_keeps_what_is_finished_and_writes_the_summary(
     assert [(row["result"], row["status"]) for row in rows(output / "summary.csv")] == [("a", "done")]
     assert {path.name for path in output.iterdir()} == {"a", "index.html", "summary.csv", "failures.csv"}
     monkeypatch.undo()
+
+
+def test_an_interrupt_counts_more_than_a_summary_that_cannot_be_written(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
+) -> None:
+    def stopped(*_: Any, **__: Any) -> Any:
+        (tmp_path / "out" / "summary.csv").mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "analyze", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        go(images, tmp_path / "out")
+    monkeypatch.undo()
+    with pytest.raises(UnwritableOutputError, match=r"summary\.csv"):
+        go(images, tmp_path / "out")
 
 
 def test_warnings_are_lines_and_foreign_ones_are_not_shown(

@@ -1,27 +1,15 @@
-"""What the user named: files, folders and globs enter; image files with a folder name each leave."""
+"""What the user named: files, folders and globs enter; image files leave."""
 
 from __future__ import annotations
 
 import glob
-import re
-import unicodedata
-from collections.abc import Container, Iterable, Sequence
+import os
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fftscape.batch.summary import WRITTEN
 from fftscape.files.result_folder import MANIFEST
-
-# Files that `run` writes beside the result folders; on Windows the device names are no folder names either.
-RESERVED = {"index.html", "summary.csv", "failures.csv", "con", "prn", "aux", "nul"}
-LONGEST_NAME = 120
-
-
-@dataclass(frozen=True)
-class InputFile:
-    """One image file and the folder name its result gets."""
-
-    path: Path
-    name: str
 
 
 @dataclass(frozen=True)
@@ -38,7 +26,7 @@ class Found:
 
     Parameters
     ----------
-    files : tuple of InputFile
+    files : tuple of Path
         Each file once, in the order named; folders and globs in alphabetical order.
     problems : tuple of Problem
         Inputs that stand for no file.
@@ -46,7 +34,7 @@ class Found:
         Sentences for people: how many files a folder or glob gave, what was left out.
     """
 
-    files: tuple[InputFile, ...]
+    files: tuple[Path, ...]
     problems: tuple[Problem, ...] = ()
     remarks: tuple[str, ...] = ()
 
@@ -62,12 +50,7 @@ def find_inputs(inputs: Sequence[str], *, suffixes: Container[str], output: Path
     suffixes : container of str
         Suffixes of image files, in lower case with the dot; they choose the files of a folder.
     output : Path, optional
-        Files inside the results published there are never inputs.
-
-    Returns
-    -------
-    Found
-        The files, each with a name that is unique without regard to case.
+        What `run` wrote there is never an input.
     """
     paths: dict[Path, Path] = {}
     problems: list[Problem] = []
@@ -77,59 +60,18 @@ def find_inputs(inputs: Sequence[str], *, suffixes: Container[str], output: Path
         if isinstance(named, Problem):
             problems.append(named)
             continue
-        kept = [path for path in named if not _is_result(path, output)]
+        kept = [path for path in named if not _is_written_by_run(path, output)]
         if not kept:
-            problems.append(Problem(text, f"this is a result inside {output}, not an input; name the image itself."))
+            problems.append(Problem(text, f"this is a result in {output}, not an input; name the image itself."))
             continue
         if len(kept) < len(named):
-            remarks.append(f"{text}: {_files(len(named) - len(kept))} inside the results of {output} left out.")
+            count = len(named) - len(kept)
+            remarks.append(f"{text}: {count} file{'s' if count != 1 else ''} of the results in {output} left out.")
         if kept != [Path(text)]:
             remarks.append(f"{text}: {_files(len(kept))} found.")
         for path in kept:
-            paths.setdefault(path.resolve(), path)
-    names = unique_names(path.stem for path in paths.values())
-    return Found(
-        tuple(InputFile(path, name) for path, name in zip(paths.values(), names, strict=True)),
-        tuple(problems),
-        tuple(remarks),
-    )
-
-
-def safe_name(stem: str) -> str:
-    """Return a folder name that every file system takes and that is never hidden or reserved.
-
-    Examples
-    --------
-    >>> safe_name("scan 3"), safe_name("../a:b"), safe_name(".."), safe_name("index.html")
-    ('scan 3', '_a_b', 'image', 'index.html_')
-    """
-    printable = unicodedata.normalize("NFC", stem).encode("utf-8", "replace").decode("utf-8")
-    name = re.sub(r'[<>:"/\\|?*\x00-\x1f\x7f]+', "_", printable).lstrip(". ")
-    name = name.encode("utf-8")[:LONGEST_NAME].decode("utf-8", "ignore").rstrip(". ")
-    if name.casefold() in RESERVED:
-        return f"{name}_"
-    return name or "image"
-
-
-def unique_names(stems: Iterable[str]) -> list[str]:
-    """Return a safe name for each stem; equal ones get a number.
-
-    Examples
-    --------
-    >>> unique_names(["a", "b", "A"])
-    ['a', 'b', 'A-2']
-    """
-    taken: set[str] = set()
-    names = []
-    for stem in stems:
-        base = name = safe_name(stem)
-        number = 1
-        while name.casefold() in taken:  # without case: 'A' and 'a' are one folder on many systems
-            number += 1
-            name = f"{base}-{number}"
-        taken.add(name.casefold())
-        names.append(name)
-    return names
+            paths.setdefault(_place(path), path)
+    return Found(tuple(paths.values()), tuple(problems), tuple(remarks))
 
 
 def _expanded(text: str, suffixes: Container[str]) -> list[Path] | Problem:
@@ -157,14 +99,18 @@ def _paths_of(text: str, suffixes: Container[str]) -> list[Path] | Problem:
     return files or Problem(text, "no file matches this pattern.")
 
 
-def _is_result(path: Path, output: Path | None) -> bool:
+def _is_written_by_run(path: Path, output: Path | None) -> bool:
     if output is None:
         return False
-    home, place = output.resolve(), path.resolve()
+    home, place = _place(output), _place(path)
     if not place.is_relative_to(home) or place == home:
         return False
     first = home / place.relative_to(home).parts[0]
-    return (first / MANIFEST).is_file()
+    return (first / MANIFEST).is_file() or (first == place and place.name in WRITTEN)
+
+
+def _place(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve raises where links lead in a circle
 
 
 def _files(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 import warnings
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fftscape.batch.discovery import find_inputs
+from fftscape.batch.names import FINGERPRINT, ORIGIN
 from fftscape.batch.outcome import Outcome, Status
 from fftscape.batch.progress import Reporter
 from fftscape.batch.reasons import reason_of, without_name
@@ -52,7 +54,7 @@ def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Repo
     found = find_inputs(inputs, suffixes=formats.SUFFIXES, output=output)
     for remark in found.remarks:
         reporter.say(remark)
-    todo = plan(found, request)
+    todo = plan(found, request, output)
     outcomes = [Outcome(problem.source, "", "failed", reason=problem.reason) for problem in todo.problems]
     for outcome in outcomes:
         reporter.error(outcome.line(output))
@@ -62,8 +64,11 @@ def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Repo
                 image = _Image(task, output, request, reporter)
                 outcomes.append(image.outcome())
                 image.report(outcomes[-1])
-    finally:
-        write_summary(output, outcomes)
+    except BaseException:
+        with contextlib.suppress(Exception):  # what ended the run is what the user must hear of
+            write_summary(output, outcomes)
+        raise
+    write_summary(output, outcomes)
     return tuple(outcomes)
 
 
@@ -121,7 +126,7 @@ class _Image:
     def _publish(self) -> Status:
         path, request = self.task.path, self.request
         self._stage("looking for an earlier result")
-        mark = fingerprint(self.task, request) if path.is_file() else ""
+        mark = fingerprint(path, self.task.frame, request) if path.is_file() else ""
         if mark and not request.fresh and self._is_finished(mark):
             return "unchanged"
         self._stage("reading")
@@ -136,14 +141,15 @@ class _Image:
             manifest={
                 **store.manifest(record),
                 "strongest_d_spacings": strongest_d_spacings(record),
-                "fingerprint": mark,
+                ORIGIN: self.task.origin.plain(),
+                FINGERPRINT: mark,
             },
         )
         return "done"
 
     def _is_finished(self, mark: str) -> bool:
         try:
-            same = result_folder.read_manifest(self.folder).get("fingerprint") == mark
+            same = result_folder.read_manifest(self.folder).get(FINGERPRINT) == mark
         except UnreadableFileError:
             return False
         return same and not result_folder.check(self.folder, extra=False)

@@ -16,7 +16,7 @@ from fftscape.model.errors import UnreadableFileError
 from fftscape.model.records import AnalysisRecord
 from fftscape.views.report import REPORT
 
-SUMMARY, FAILURES, INDEX = "summary.csv", "failures.csv", "index.html"
+WRITTEN = SUMMARY, FAILURES, INDEX = "summary.csv", "failures.csv", "index.html"
 THUMBNAIL = "figures/thumbnail.png"
 COLUMNS = (
     "image", "status", "n_components", "window", "step", "area_fractions", "strongest_d_spacings", "unit", "seconds",
@@ -66,8 +66,8 @@ def told(folder: Path) -> dict[str, Any]:
 
 
 def published(output: Path) -> list[Path]:
-    """Return the folders in `output` that hold a result, in alphabetical order."""
-    return sorted(manifest.parent for manifest in output.glob(f"*/{MANIFEST}"))
+    """Return the folders in `output` that hold a result, in alphabetical order; hidden ones are not published."""
+    return sorted(manifest.parent for manifest in output.glob(f"[!.]*/{MANIFEST}"))
 
 
 def _earlier(output: Path, known: set[str]) -> Iterable[Outcome]:

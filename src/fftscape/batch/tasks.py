@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from fftscape.batch.discovery import Found, Problem, unique_names
+from fftscape.batch.discovery import Found, Problem
+from fftscape.batch.names import Origin, folder_names, safe_name
 from fftscape.batch.reasons import reason_of
 from fftscape.files import formats
 from fftscape.files.sidecars import companions
@@ -44,9 +45,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Task:
-    """One image to analyse and the folder name of its result."""
+    """One image to analyse, what its result's manifest will say of its origin, and its folder name."""
 
     path: Path
+    origin: Origin
     name: str
     frame: int | None = None
 
@@ -64,7 +66,7 @@ class Plan:
     problems: tuple[Problem, ...]
 
 
-def plan(found: Found, request: Request) -> Plan:
+def plan(found: Found, request: Request, output: Path) -> Plan:
     """Return one task for each image that the files hold under this request.
 
     Parameters
@@ -73,23 +75,19 @@ def plan(found: Found, request: Request) -> Plan:
         The files.
     request : Request
         Its `frame` decides whether a stack is one task or one for each frame.
+    output : Path
+        Results that lie there keep their names.
     """
-    if request.frame != "all":
-        return Plan(tuple(Task(file.path, file.name, request.frame) for file in found.files), found.problems)
-    tasks: list[Task] = []
-    problems = list(found.problems)
-    for file in found.files:
-        try:
-            count = formats.count_frames(file.path, request.channel)
-        except Exception as error:  # whatever its fault, one file must never cost another
-            problems.append(Problem(str(file.path), reason_of(error, file.path)))
-        else:
-            tasks += [Task(file.path, f"{file.name}_f{frame:04d}", frame) for frame in range(count)]
-    names = unique_names(task.name for task in tasks)
-    return Plan(tuple(replace(task, name=name) for task, name in zip(tasks, names, strict=True)), tuple(problems))
+    images, problems = _images(found, request)
+    origins = [Origin.of(path, safe_name(path.stem) + _ending(frame, request), output) for path, frame in images]
+    names = folder_names(origins, output, mark=lambda number: _mark(*images[number], request))
+    tasks = [
+        Task(path, origin, name, frame) for (path, frame), origin, name in zip(images, origins, names, strict=True)
+    ]
+    return Plan(tuple(tasks), problems)
 
 
-def fingerprint(task: Task, request: Request) -> str:
+def fingerprint(path: Path, frame: int | None, request: Request) -> str:
     """Return the SHA-256 of everything that an image's result depends on.
 
     The file's path and time do not count: a touched or moved file is the same image.
@@ -100,15 +98,42 @@ def fingerprint(task: Task, request: Request) -> str:
         If the file cannot be read.
     """
     parts = {
-        "content": _sha256(task.path),
-        "beside": {path.name: _sha256(path) for path in companions(task.path)},
+        "content": _sha256(path),
+        "beside": {companion.name: _sha256(companion) for companion in companions(path)},
         "settings": request.settings,
         "channel": request.channel,
-        "frame": task.frame,
+        "frame": frame,
         "pixel_size": request.pixel_size,
         "version": version("fftscape"),
     }
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def _images(found: Found, request: Request) -> tuple[list[tuple[Path, int | None]], tuple[Problem, ...]]:
+    """Return file and frame of each image."""
+    if request.frame != "all":
+        return [(path, request.frame) for path in found.files], found.problems
+    images: list[tuple[Path, int | None]] = []
+    problems = list(found.problems)
+    for path in found.files:
+        try:
+            count = formats.count_frames(path, request.channel)
+        except Exception as error:  # whatever its fault, one file must never cost another
+            problems.append(Problem(str(path), reason_of(error, path)))
+        else:
+            images += [(path, frame) for frame in range(count)]
+    return images, tuple(problems)
+
+
+def _ending(frame: int | None, request: Request) -> str:
+    return f"_f{frame:04d}" if request.frame == "all" else ""
+
+
+def _mark(path: Path, frame: int | None, request: Request) -> str:
+    try:
+        return fingerprint(path, frame, request)
+    except OSError:  # reading the image will say why
+        return ""
 
 
 def _sha256(path: Path) -> str:
