@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -220,7 +221,16 @@ def test_inspect_lines_and_json(image: Path, tmp_path: Path) -> None:
 def test_verify(result: Result, tmp_path: Path) -> None:
     result(*FAST)
     assert command("verify", tmp_path / "out") == Ran(0, f"{tmp_path / 'out'}: 1 of 1 results intact\n", "")
+    (tmp_path / "out" / "x" / "notes.txt").write_text("mine")
+    ran = command("verify", tmp_path / "out")
+    assert (ran.code, ran.err) == (0, "")
+    assert "notes.txt is not part of the result" in ran.out
+    shutil.copytree(tmp_path / "out" / "x", tmp_path / "out" / "y")
     (tmp_path / "out" / "x" / "peaks.csv").write_text("made up")
+    ran = command("verify", tmp_path / "out")
+    assert (ran.code, ran.out.splitlines()[-1]) == (3, f"{tmp_path / 'out'}: 1 of 2 results intact")
+    assert f"{tmp_path / 'out' / 'x'}: peaks.csv " in ran.err
+    shutil.rmtree(tmp_path / "out" / "y")
     ran = command("verify", tmp_path / "out")
     assert ran.code == 1
     assert f"{tmp_path / 'out' / 'x'}: peaks.csv " in ran.err

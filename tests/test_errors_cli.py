@@ -111,6 +111,8 @@ def write_bad(path: Path) -> None:
         np.save(path, stripes()[:20])
     elif kind == "folder":
         path.mkdir()
+    elif kind == "link to itself":
+        path.symlink_to(path.name)
 
 
 BAD = {
@@ -120,6 +122,7 @@ BAD = {
     "all NaN.npy": "no pixel holds a finite number",
     "smaller than the window.npy": "window",
     "folder": "holds no image file",
+    "link to itself.tif": "symbolic links",
 }
 
 

@@ -197,10 +197,11 @@ def verify(
         for verdict in verdicts:
             for problem in verdict.problems:
                 reporter.error(f"{verdict.folder}: {problem}")
+            for name in verdict.own_files:
+                reporter.say(f"{verdict.folder}: {name} is not part of the result, which takes no harm from it")
         damaged = sum(bool(verdict.problems) for verdict in verdicts)
         reporter.say(f"{output}: {len(verdicts) - damaged} of {len(verdicts)} results intact")
-        if damaged:
-            raise typer.Exit(NOTHING_DONE)
+    raise typer.Exit(_exit_code(done=len(verdicts) - damaged, failed=damaged))
 
 
 def _settings(config: Path | None, options: Mapping[str, Any]) -> Settings:

@@ -25,6 +25,10 @@ def test_verify_names_what_is_wrong_and_wants_a_result(images: Path, tmp_path: P
         (output / "b", ()),
     ]
     assert verify(output / "b")[0].problems == ()
+    (output / "b" / "figures" / "mine.txt").write_text("mine")
+    assert (verify(output / "b")[0].problems, verify(output / "b")[0].own_files) == ((), ("figures/mine.txt",))
+    (output / "b" / "result.json").write_text("{}")
+    assert len(verify(output / "b")[0].problems) == 1
     for nothing in (images, tmp_path / "nowhere"):
         with pytest.raises(UnreadableFileError, match="give the folder that run wrote"):
             verify(nothing)

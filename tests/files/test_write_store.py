@@ -126,7 +126,8 @@ def test_a_disk_that_fills_up_is_one_sentence(
 
     (tmp_path / "record").write_bytes(pickle.dumps(made_record))
     (tmp_path / "out").mkdir()
-    command = [sys.executable, "-c", LIMITED, str(tmp_path / "record"), str(tmp_path / "out"), writer, str(limit)]
+    # -B: byte code written under the limit would be cut short and stay in the environment.
+    command = [sys.executable, "-B", "-c", LIMITED, str(tmp_path / "record"), str(tmp_path / "out"), writer, str(limit)]
     child = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert child.returncode == 0, child.stderr
     assert child.stdout.startswith(f"Cannot write {tmp_path / 'out'}"), child.stderr

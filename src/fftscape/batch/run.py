@@ -152,7 +152,7 @@ class _Image:
             same = result_folder.read_manifest(self.folder).get(FINGERPRINT) == mark
         except UnreadableFileError:
             return False
-        return same and not result_folder.check(self.folder, extra=False)
+        return same and not result_folder.check(self.folder)
 
     def _stage(self, stage: str) -> None:
         self.reporter.stage(self.task.name, stage)

@@ -6,16 +6,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fftscape.batch.summary import published
-from fftscape.files.result_folder import MANIFEST, check
+from fftscape.files.result_folder import MANIFEST, check, own_files
 from fftscape.model.errors import UnreadableFileError
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check of one result said; no problems mean that it is intact."""
+    """What the check of one result said; no problems mean that it is intact.
+
+    Parameters
+    ----------
+    folder : Path
+        The result.
+    problems : tuple of str
+        One sentence for each damage.
+    own_files : tuple of str
+        What people put there, where it can be told from the result.
+    """
 
     folder: Path
     problems: tuple[str, ...]
+    own_files: tuple[str, ...] = ()
 
 
 def verify(output: Path) -> tuple[Verdict, ...]:
@@ -41,4 +52,12 @@ def verify(output: Path) -> tuple[Verdict, ...]:
     folders = [output] if (output / MANIFEST).is_file() else published(output)
     if not folders:
         raise UnreadableFileError(f"{output} holds no result; give the folder that run wrote its results to.")
-    return tuple(Verdict(folder, check(folder)) for folder in folders)
+    return tuple(_verdict(folder) for folder in folders)
+
+
+def _verdict(folder: Path) -> Verdict:
+    problems = check(folder)
+    try:
+        return Verdict(folder, problems, own_files(folder))
+    except UnreadableFileError:  # one of the problems
+        return Verdict(folder, problems)

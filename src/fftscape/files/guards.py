@@ -35,7 +35,10 @@ def check_regular_file(path: Path) -> None:
     except FileNotFoundError:
         missing = "a link to a file that is not there" if path.is_symlink() else "there is no such file"
         raise UnreadableFileError(f"{path}: {missing}") from None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        reason = error.strerror or first_line(error)
+        raise UnreadableFileError(f"{path}: cannot be opened ({reason}); check its folder's permissions") from error
+    except ValueError as error:
         raise UnreadableFileError(f"{path}: cannot be opened ({first_line(error)})") from error
     if stat.S_ISDIR(status.st_mode):
         raise UnreadableFileError(f"{path}: is a folder, not an image")

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +22,7 @@ from fftscape.files.write_errors import named_write_errors
 from fftscape.model.errors import UnreadableFileError, UnwritableOutputError
 
 MANIFEST = "result.json"
+STORE = "result.zarr"
 STAGING = ".fftscape-staging-"
 PREVIOUS = ".fftscape-previous-"
 # What desktops leave behind in any folder that someone looks into.
@@ -83,22 +84,6 @@ def publish(
     return target
 
 
-def clean(folder: str | os.PathLike[str]) -> None:
-    """Clear up what killed runs left in `folder`; only for who has the folder to himself.
-
-    Raises
-    ------
-    UnwritableOutputError
-        If the file system refuses.
-    """
-    folder = Path(folder)
-    with named_write_errors(folder):
-        for left in sorted(folder.glob(f"{STAGING}*")):
-            _remove(left)
-        for left in sorted(folder.glob(f"{PREVIOUS}*")):
-            _restore(left)
-
-
 def ensure_writable(folder: str | os.PathLike[str]) -> None:
     """Make `folder` if it is missing and try it out, so that a run fails before it computes.
 
@@ -142,20 +127,19 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return dict(document)
 
 
-def check(folder: str | os.PathLike[str], *, extra: bool = True) -> tuple[str, ...]:
+def check(folder: str | os.PathLike[str]) -> tuple[str, ...]:
     """Compare a published result with its manifest.
 
     Parameters
     ----------
     folder : path-like
         The published folder.
-    extra : bool
-        Whether files that the manifest does not name are a problem. They do not change the result.
 
     Returns
     -------
     tuple of str
-        One sentence for each problem; empty where the result is intact.
+        One sentence for each problem; empty where the result is intact. Files that people put
+        beside the result's own do no harm, but in the store they could be read as its data.
     """
     folder = Path(folder)
     try:
@@ -163,14 +147,34 @@ def check(folder: str | os.PathLike[str], *, extra: bool = True) -> tuple[str, .
     except UnreadableFileError as error:
         return (str(error),)
     problems = [problem for name, entry in files.items() if (problem := _difference(folder, name, entry))]
-    if extra:
-        known = {MANIFEST, *files}
-        problems += [
-            f"{as_text(name)} is not part of the result"
-            for name in sorted(_names(folder))
-            if as_text(name) not in known and PurePosixPath(name).name not in DESKTOP_FILES
-        ]
+    problems += [f"{as_text(name)} is not part of the store" for name in _unlisted(folder, files) if _in_store(name)]
     return tuple(problems)
+
+
+def own_files(folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Return the files that people put into a result's folder, as relative POSIX paths.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there is no whole manifest to tell them from the result's.
+    """
+    folder = Path(folder)
+    files = read_manifest(folder)["files"]
+    return tuple(as_text(name) for name in _unlisted(folder, files) if not _in_store(name))
+
+
+def _unlisted(folder: Path, files: Container[str]) -> list[str]:
+    """Return what lies in a result's folder and is not in its manifest's list, in alphabetical order."""
+    return [
+        name
+        for name in sorted(_names(folder))
+        if as_text(name) not in files and name != MANIFEST and PurePosixPath(name).name not in DESKTOP_FILES
+    ]
+
+
+def _in_store(name: str) -> bool:
+    return PurePosixPath(name).parts[0] == STORE
 
 
 def _difference(folder: Path, name: str, entry: Mapping[str, Any]) -> str | None:
@@ -228,7 +232,7 @@ def _refuse_foreign(target: Path) -> None:
     if not os.path.lexists(target) or (target.is_dir() and not target.is_symlink() and not any(target.iterdir())):
         return
     own = target.is_dir() and not target.is_symlink()
-    if not (own and ((target / MANIFEST).is_file() or (target / "result.zarr").is_dir())):
+    if not (own and ((target / MANIFEST).is_file() or (target / STORE).is_dir())):
         raise UnwritableOutputError(
             f"Cannot write {target}: it exists and is not a result of fftscape; choose another name or remove it."
         )
@@ -239,16 +243,14 @@ def _keep_own_files(old: Path, new: Path) -> None:
     if not old.is_dir():
         return
     try:
-        listed = {PurePosixPath(name).parts[0] for name in read_manifest(old)["files"]}
+        listed = read_manifest(old)["files"]
     except UnreadableFileError:
-        listed = set()
-    for entry in sorted(old.iterdir()):
-        if entry.name in listed or (new / entry.name).exists():
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.copytree(entry, new / entry.name, symlinks=True)
-        else:
-            shutil.copy2(entry, new / entry.name, follow_symlinks=False)
+        listed = ()
+    for name in _unlisted(old, listed):
+        # The store is one thing: a stray piece of an old one could be read as data of the new one.
+        if not (_in_store(name) or os.path.lexists(new / name)):
+            (new / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(old / name, new / name, follow_symlinks=False)
 
 
 def _sync(folder: Path) -> None:

@@ -10,13 +10,12 @@ import msgspec
 
 from fftscape.files.hspy import write_hspy
 from fftscape.files.imagej import write_tiffs
-from fftscape.files.result_folder import MANIFEST
+from fftscape.files.result_folder import MANIFEST, STORE
 from fftscape.files.tables import write_tables
 from fftscape.files.zarr_store import read_zarr, write_zarr
 from fftscape.model.errors import UnreadableFileError
 from fftscape.model.records import AnalysisRecord
 
-ZARR = "result.zarr"
 HSPY = "result.hspy"
 
 
@@ -39,7 +38,7 @@ def write_results(record: AnalysisRecord, folder: str | os.PathLike[str]) -> Non
         If the file system refuses.
     """
     folder = Path(folder)
-    write_zarr(record, folder / ZARR)
+    write_zarr(record, folder / STORE)
     write_hspy(record, folder / HSPY)
     write_tiffs(record, folder)
     write_tables(record, folder)
@@ -64,8 +63,8 @@ def load_record(path: str | os.PathLike[str]) -> AnalysisRecord:
         If there is no result, or it is damaged.
     """
     path = Path(path)
-    if (path / ZARR).is_dir():
-        return read_zarr(path / ZARR)
+    if (path / STORE).is_dir():
+        return read_zarr(path / STORE)
     if (path / "zarr.json").is_file():
         return read_zarr(path)
     raise UnreadableFileError(_what_is_there(path))
@@ -73,13 +72,13 @@ def load_record(path: str | os.PathLike[str]) -> AnalysisRecord:
 
 def _what_is_there(path: Path) -> str:
     if not path.exists():
-        return f"{path} does not exist; give a result folder of fftscape or its {ZARR}."
+        return f"{path} does not exist; give a result folder of fftscape or its {STORE}."
     if path.is_file():
-        return f"{path} is a file; give the result folder of fftscape that holds it, or its {ZARR}."
-    results = sorted(entry.name for entry in path.iterdir() if (entry / MANIFEST).is_file())
+        return f"{path} is a file; give the result folder of fftscape that holds it, or its {STORE}."
+    results = sorted(manifest.parent.name for manifest in path.glob(f"[!.]*/{MANIFEST}"))
     if results:
         return f"{path} holds {len(results)} results; give one of them, for example {path / results[0]}."
-    return f"{path} holds no {ZARR}; give a result folder of fftscape."
+    return f"{path} holds no {STORE}; give a result folder of fftscape."
 
 
 def manifest(record: AnalysisRecord) -> dict[str, Any]:
