@@ -56,7 +56,8 @@ def good(tmp_path: Path) -> Path:
     [
         (("run", "x.tif"), "--output"),
         (("run", "-o", "out"), "INPUT"),
-        (("run", "x.tif", "-o", "out", "--jobs", "4"), "--jobs"),
+        (("run", "x.tif", "-o", "out", "--jobs", "4"), "No such option: --jobs; see 'fftscape run --help'."),
+        (("run", "x.tif", "-o", "out", "--window"), "--window"),
         (("run", "x.tif", "-o", "out", "--window", "big"), "--window"),
         (("run", "x.tif", "-o", "out", "--window", "1x2x3"), "--window"),
         (("run", "x.tif", "-o", "out", "--window", "0"), "windows.size"),
@@ -75,8 +76,17 @@ def good(tmp_path: Path) -> Path:
 def test_wrong_usage_is_2_and_names_the_option(arguments: tuple[str, ...], named: str) -> None:
     ran = fftscape(*arguments)
     assert ran.returncode == 2
-    assert named in ran.stderr
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("fftscape: ")
+    assert named in line
+    assert "Invalid value" not in line
     assert ran.stdout == ""
+
+
+def test_no_command_at_all_is_2_and_the_help() -> None:
+    ran = fftscape()
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "inspect  Show shape, calibration, channels" in ran.stderr
 
 
 @pytest.mark.parametrize(
@@ -88,13 +98,21 @@ def test_wrong_usage_is_2_and_names_the_option(arguments: tuple[str, ...], named
         ('preset = "best"\n', "'best'"),
         ("preset = [1]\n", "[1]"),
         ("windows = 3\n", "windows"),
+        ("[rank]\nseed = -1\n", "rank.seed"),
+        ("[rank]\nmargin = inf\n", "margin"),
+        ("[rank]\nmargin = nan\n", "margin"),
+        ("[factorization]\nseed = -1\n", "factorization.seed"),
+        ("[factorization]\nstarts = []\n", "factorization.starts"),
+        ("[factorization]\ntolerance = inf\n", "tolerance"),
     ],
 )
 def test_a_bad_config_file_is_2_and_names_the_setting(good: Path, tmp_path: Path, text: str, named: str) -> None:
     (tmp_path / "c.toml").write_text(text)
     ran = fftscape("run", good, "-o", tmp_path / "out", "--config", tmp_path / "c.toml")
     assert ran.returncode == 2
-    assert named in ran.stderr
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"fftscape: --config {tmp_path / 'c.toml'}")
+    assert named in line
     assert not (tmp_path / "out").exists()
 
 

@@ -22,7 +22,7 @@ from fftscape.model.settings import PRESETS, Preset, Settings, merged
 if TYPE_CHECKING:
     from types import FrameType
 
-OK, NOTHING_DONE, SOME_FAILED = 0, 1, 3
+OK, NOTHING_DONE, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
 INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
 
 # Plain help: formatting it with rich takes 0.3 s, most of the time in which help should answer.
@@ -30,7 +30,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
-    no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Finds the structures in microscope images by itself.",
 )
@@ -54,12 +53,22 @@ def main() -> NoReturn:
         with contextlib.suppress(AttributeError):
             # A terminal that cannot show a character must not cost the result its line.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    app(prog_name="fftscape")
-    sys.exit(OK)
+    try:
+        code = typer.main.get_command(app).main(prog_name="fftscape", standalone_mode=False)
+    except typer.Abort:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        sentence = _wrong_usage(error)
+        if sentence is None:
+            raise
+        _print_trouble(sentence)
+        code = WRONG_USAGE
+    sys.exit(code)
 
 
 @app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
 ) -> None:
     """Find the structures in microscope images: moving-window local FFT, scree plot, NMF maps."""
@@ -68,6 +77,9 @@ def root(
 
         typer.echo(f"fftscape {installed('fftscape')}")
         raise typer.Exit(OK)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(WRONG_USAGE)
 
 
 @app.command()
@@ -209,9 +221,13 @@ def _settings(config: Path | None, options: Mapping[str, Any]) -> Settings:
     from_file = _toml(config) if config is not None else {}
     preset = from_file.get("preset", Settings().preset) if options["preset"] is None else options["preset"]
     if not isinstance(preset, str) or preset not in PRESETS:
-        raise InvalidSettingError(f"The preset must be one of {', '.join(PRESETS)}, not {preset!r}.")
-    from_options = {name: value for name, value in options.items() if value}
-    return merged(merged(PRESETS[preset], {**from_file, "preset": preset}), from_options)
+        where = "--preset" if options["preset"] is not None else f"--config {config}: preset"
+        raise InvalidSettingError(f"{where} must be one of {', '.join(PRESETS)}, not {preset!r}.")
+    try:
+        settings = merged(PRESETS[preset], {**from_file, "preset": preset})
+    except InvalidSettingError as error:
+        raise InvalidSettingError(f"--config {config}: {error}") from None
+    return merged(settings, {name: value for name, value in options.items() if value})
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -272,7 +288,7 @@ def _one_line_endings() -> Iterator[None]:
     try:
         yield
     except InvalidSettingError as error:
-        raise typer.BadParameter(one_line(str(error))) from None
+        _fail(str(error), WRONG_USAGE)
     except FftscapeError as error:
         _fail(str(error), NOTHING_DONE)
     except KeyboardInterrupt:
@@ -294,5 +310,19 @@ def _terminate(_signum: int, _frame: FrameType | None) -> NoReturn:
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
-    typer.echo(one_line(f"fftscape: {sentence}"), err=True)
+    _print_trouble(sentence)
     raise typer.Exit(code) from None
+
+
+def _print_trouble(sentence: str) -> None:
+    typer.echo(one_line(f"fftscape: {sentence}"), err=True)
+
+
+def _wrong_usage(error: Exception) -> str | None:
+    """Return one sentence about what Typer refuses; None for any other error."""
+    # By what it can do, because the class lies in another module in each of Typer's versions.
+    if not hasattr(error, "format_message"):
+        return None
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "fftscape"
+    return f"{error.format_message().rstrip('.?')}; see '{command} --help'."
