@@ -51,16 +51,25 @@ def test_scree(made_record: AnalysisRecord, tmp_path: Path) -> None:
     write_tables(made_record, tmp_path)
     rows = read(tmp_path / "scree.csv")
     assert [row["number"] for row in rows] == ["1", "2", "3", "4", "5"]
-    assert [row["kept"] for row in rows] == ["yes", "yes", "no", "no", "no"]
+    assert [row["above_threshold"] for row in rows] == ["yes", "yes", "no", "no", "no"]
     assert [float(row["explained_variance"]) for row in rows] == [9, 3, 0.6, 0.5, 0.4]
     assert [float(row["noise_variance"]) for row in rows] == [0.9, 0.8, 0.7, 0.6, 0.5]
     assert {row["threshold"] for row in rows} == {"1.8"}
 
 
+@pytest.mark.parametrize("n_components", [1, 3, 5])
+def test_above_the_threshold_is_not_the_number_of_components(made_record: AnalysisRecord, tmp_path: Path,
+                                                             n_components: int) -> None:  # fmt: skip
+    scree = dataclasses.replace(made_record.scree, n_components=n_components)
+    write_tables(dataclasses.replace(made_record, scree=scree), tmp_path)
+    assert [row["above_threshold"] for row in read(tmp_path / "scree.csv")] == ["yes", "yes", "no", "no", "no"]
+
+
 def test_scree_without_reference_has_empty_cells(made_record: AnalysisRecord, tmp_path: Path) -> None:
     scree = dataclasses.replace(made_record.scree, null_variance=None, threshold=None)
     write_tables(dataclasses.replace(made_record, scree=scree), tmp_path)
-    assert {(row["noise_variance"], row["threshold"]) for row in read(tmp_path / "scree.csv")} == {("", "")}
+    columns = ("noise_variance", "threshold", "above_threshold")
+    assert {tuple(row[name] for name in columns) for row in read(tmp_path / "scree.csv")} == {("", "", "")}
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,14 @@ def test_tables_and_headings_are_marked_up(report: _Page) -> None:
     assert len(report.of("table")) == 5
 
 
+def test_the_page_says_how_the_files_count_and_where_spots_are_measured(report: _Page) -> None:
+    assert "The CSV tables and TIFF stacks number them in the same way" in report.text
+    assert "Python, Zarr and HyperSpy count them from 0" in report.text
+    assert "Index in files" not in report.text
+    assert "Spots of the factors" not in report.text
+    assert "Spots in the mean spectrum of the windows that clearly belong to a component" in report.text
+
+
 def test_text_from_files_is_escaped(made_record: AnalysisRecord, tmp_path: Path) -> None:
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}'
     image = replace(
@@ -162,7 +170,7 @@ def test_odd_results_have_a_report(odd_record: AnalysisRecord, tmp_path: Path) -
     names = ["image", "labels", "scree", "residual", *(f"component_{k + 1}" for k in range(odd_record.n_components))]
     write_report(odd_record, tmp_path / "report.html", figures={f"{name}.png": b"" for name in names})
     page = _Page(tmp_path / "report.html")
-    assert "No spot stands out of its background." in page.text
+    assert "No spot stands out of its surroundings." in page.text
     assert ("Pixel size" in page.text) == odd_record.image.is_calibrated
     assert len(page.of("article")) == odd_record.n_components
 

@@ -13,6 +13,7 @@ from fftscape.batch.reasons import without_name
 from fftscape.files import formats
 from fftscape.files.formats import ImageInfo
 from fftscape.model.errors import InvalidSettingError
+from fftscape.model.image import PIXEL_UNIT
 from fftscape.model.records import WindowAdvice
 from fftscape.stages.advisor import suggest_window
 
@@ -98,7 +99,7 @@ def inspect(path: Path) -> Inspection:
 def _described(info: ImageInfo) -> str:
     rows, columns = info.shape
     frames = f", {info.n_frames} frames" if info.n_frames > 1 else ""
-    if info.unit == "px":
+    if info.unit == PIXEL_UNIT:
         return f"{rows} x {columns} {info.dtype}{frames}, no pixel size"
     height, width = info.pixel_size
     size = f"{width:.6g}" if height == width else f"{height:.6g} x {width:.6g}"

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.plain import as_plain
-from fftscape.model.image import Image
+from fftscape.model.image import PIXEL_UNIT, Image
 from fftscape.model.records import AnalysisRecord, Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings
 
@@ -95,8 +95,8 @@ def _results(record: AnalysisRecord) -> dict[str, Variable]:
         "factors": Variable(SPECTRUM, record.factors, "spectrum of each component, unit norm"),
         "residual": Variable(WINDOWS, record.residual, "relative norm of what the model leaves", "1"),
         "valid": Variable(WINDOWS, grid.valid, "whether the window takes part"),
-        "origin_y": Variable(("window_y",), grid.origins_y, "first row of the window", "px"),
-        "origin_x": Variable(("window_x",), grid.origins_x, "first column of the window", "px"),
+        "origin_y": Variable(("window_y",), grid.origins_y, "first row of the window", PIXEL_UNIT),
+        "origin_x": Variable(("window_x",), grid.origins_x, "first column of the window", PIXEL_UNIT),
         "shares": Variable(("component",), record.shares, "share in the sum of all loadings", "1"),
         "area_fractions": Variable(("component",), record.area_fractions, "share of the labelled pixels", "1"),
     }
@@ -119,7 +119,7 @@ def _peaks(peaks: Peaks, per_unit: str) -> dict[str, Variable]:
         f"peak_{name}": Variable(
             ("peak",),
             column,
-            f"spots of the factors: {name.replace('_', ' ')}",
+            f"spots of the components: {name.replace('_', ' ')}",
             next((unit for start, unit in units.items() if name.startswith(start)), None),
         )
         for name, column in peaks.columns.items()

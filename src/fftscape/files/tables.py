@@ -81,7 +81,7 @@ def write_tables(record: AnalysisRecord, folder: str | os.PathLike[str]) -> None
     unit, per_unit = _suffix(record.peaks.unit), _suffix(record.frequency_unit)
     write_csv(
         folder / "scree.csv",
-        ("number", "explained_variance", "explained_variance_ratio", "noise_variance", "threshold", "kept"),
+        ("number", "explained_variance", "explained_variance_ratio", "noise_variance", "threshold", "above_threshold"),
         _scree_rows(record),
     )
     write_csv(
@@ -111,7 +111,8 @@ def _scree_rows(record: AnalysisRecord) -> Iterable[tuple[Any, ...]]:
     null = [None] * len(scree.explained_variance) if scree.null_variance is None else scree.null_variance
     columns = zip(scree.explained_variance, scree.explained_variance_ratio, null, strict=True)
     for number, (variance, ratio, noise) in enumerate(columns, 1):
-        yield number, variance, ratio, noise, scree.threshold, number <= scree.n_components
+        above = None if scree.threshold is None else variance > scree.threshold
+        yield number, variance, ratio, noise, scree.threshold, above
 
 
 def _component_rows(record: AnalysisRecord) -> Iterable[tuple[Any, ...]]:

@@ -112,7 +112,8 @@ def plot_factor(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
     """Draw the spectrum of one component (counted from 0) with its spots circled.
 
     Zero frequency is in the centre and +ky points down as in the image, so that an angle read from
-    the figure, counter-clockwise from +x, is the one in the table of peaks. All factors of a result
+    the figure, counter-clockwise from +x, is the one in the table of peaks. The spots were measured where the
+    component is alone and may be weak in its factor. All factors of a result
     share the same view (`factor_view`); the title counts the spots outside. The d-spacings of
     the strongest spots are written beside them.
     """

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fftscape.model.image import PIXEL_UNIT
 from fftscape.views.geometry import Extent
 from fftscape.views.wording import shown_length
 
@@ -48,7 +49,7 @@ def scale_bar(width: float, unit: str) -> ScaleBar:
     # Written as a decimal, because 2 * 10.0**-7 is not the float nearest to 2e-7.
     choices = [float(f"{digit}e{exponent + up}") for up in (0, 1) for digit in (1, 2, 5)]
     length = min(choices, key=lambda choice: abs(math.log(choice / wanted)))
-    if unit == "px":
+    if unit == PIXEL_UNIT:
         length = max(length, 1.0)
     return ScaleBar(length, shown_length(length, unit))
 

@@ -1,0 +1,40 @@
+"""The page on results names what is written."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+from fftscape.files.dataset import variables
+from fftscape.files.tables import write_tables
+from fftscape.model.records import AnalysisRecord
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "results.md").read_text("utf-8")
+
+
+def table(first_column: str) -> list[list[str]]:
+    """Return the cells of the rows below a heading."""
+    _, _, below = PAGE.partition(f"| {first_column} |")
+    rows = below.partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_the_table_of_variables_is_the_data_set(made_record: AnalysisRecord) -> None:
+    dims = {name: variable.dims for name, variable in variables(made_record).items()}
+    told = {
+        name: tuple(axes.split(", ")) for names, axes, _ in table("variable") for name in re.findall("`(.+?)`", names)
+    }
+    peaks = told.pop("peak_...")
+    told |= {name: peaks for name in dims if name.startswith("peak_")}
+    coordinates = {axis for axes in dims.values() for axis in axes} - {"eigenvalue", "peak"}
+    assert told == {name: axes for name, axes in dims.items() if name not in coordinates}
+    assert coordinates <= set(dims)
+
+
+def test_the_columns_of_the_scree_plot(made_record: AnalysisRecord, tmp_path: Path) -> None:
+    write_tables(made_record, tmp_path)
+    with (tmp_path / "scree.csv").open(encoding="utf-8", newline="") as file:
+        header = next(csv.reader(file))
+    (columns,) = [columns for name, columns in table("file") if name == "`scree.csv`"]
+    assert re.findall("`(.+?)`", columns) == header
