@@ -42,7 +42,7 @@ COMMANDS = [re.split(r"\bfftscape ", line)[1] for line in SHELL if "fftscape " i
 @pytest.mark.parametrize("code", PYTHON, ids=range(len(PYTHON)))
 def test_python_of_the_readme_runs(code: str, tmp_path: Path):
     done = run_python(code, tmp_path)
-    assert "3 structures:" in done.stdout
+    assert "n_components: 3" in done.stdout
     assert (tmp_path / "result" / "result.zarr").is_dir()
 
 

@@ -58,6 +58,18 @@ class Analysis(AnalysisRecord):
     (3, (3, 23, 31))
     """
 
+    def __repr__(self) -> str:
+        """Say in a few lines what was found."""
+        size, step = self.settings.windows.size, self.settings.windows.step
+        shares = ", ".join(f"{part:.1%}" for part in self.area_fractions)
+        return (
+            f"<Analysis of {self.image.name!r}, {self.image.shape[0]} x {self.image.shape[1]} pixels of "
+            f"{self.image.pixel_size} {self.image.unit}\n"
+            f" windows {size} every {step} pixels (y, x): {self.grid.n_valid} of {self.grid.valid.size} take part\n"
+            f" n_components: {self.n_components}; {self.scree.reason}\n"
+            f" area_fractions: {shares}; {len(self.peaks)} spots; reconstruction error {self.reconstruction_error:.3f}>"
+        )
+
     def save(self, path: str | Path, *, report: bool = True) -> Path:
         """Write the result into a folder of its own, whole or not at all.
 

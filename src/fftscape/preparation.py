@@ -66,6 +66,8 @@ def as_image(image: Image | ArrayLike) -> Image:
         filled = np.ma.filled(image.astype(np.float64), np.nan) if np.ma.isMaskedArray(image) else image
         image = Image(np.array(filled), name="array")
     data = image.data
+    if data.dtype.kind in "US":
+        raise InvalidSettingError(f"{data} is a text, not an image; a file is opened by fftscape.read.")
     if data.ndim != 2 or 0 in data.shape:
         raise InvalidSettingError(
             f"{image.name}: an image has two axes (y, x) with at least one pixel each, not the shape {data.shape}; "
@@ -201,6 +203,12 @@ def laid_grid(image: Image, settings: Settings, notes: Notes) -> WindowGrid:
     assert size is not None
     assert step is not None
     grid = window_grid(_usable_pixels(image, notes), size, step)
+    if step[0] > size[0] or step[1] > size[1]:
+        notes.warn(
+            f"The step {step[0]}x{step[1]} is larger than the window {size[0]}x{size[1]}: "
+            "what lies between the windows is not looked at.",
+            OddImageWarning,
+        )
     if not grid.valid.all():
         notes.warn(
             f"{grid.valid.size - grid.n_valid} of {grid.valid.size} windows hold pixels without data "

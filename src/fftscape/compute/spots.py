@@ -35,12 +35,16 @@ class Spots:
         Height above the surroundings.
     significance : ndarray of float64, shape (spot,)
         The same in units of the surroundings' scatter.
+    crowding : ndarray of float64, shape (spot,)
+        How far the deepest point between the spot and its surroundings in the worst direction is
+        filled: 0 for a spot of its own, towards 1 for one that hardly parts from its neighbour.
     """
 
     y: FloatArray
     x: FloatArray
     height: FloatArray
     significance: FloatArray
+    crowding: FloatArray
 
 
 def find_spots(spectrum: FloatArray, *, least_significance: float) -> Spots:
@@ -75,7 +79,7 @@ def find_spots(spectrum: FloatArray, *, least_significance: float) -> Spots:
     """
     strongest = float(spectrum.max())
     if strongest <= 0:
-        return Spots(*(np.empty(0) for _ in range(4)))
+        return Spots(*(np.empty(0) for _ in range(5)))
     spectrum = spectrum.astype(np.float64)
     background = radial_background(spectrum)
     surroundings = _surroundings(spectrum)
@@ -86,11 +90,15 @@ def find_spots(spectrum: FloatArray, *, least_significance: float) -> Spots:
     y, x = np.nonzero(local_maxima(spectrum) & (significance >= least_significance) & _one_of_each_pair(spectrum.shape))
     order = np.argsort(-height[y, x], kind="stable")
     y, x = y[order], x[order]
+    offset_y, offset_x = (_vertex_offset(spectrum, y, x, axis=axis) for axis in (0, 1))
+    usual = background.level[y, x]
+    crowding = np.clip((surroundings[y, x] - usual) / (spectrum[y, x] - usual), 0, 1)
     return Spots(
-        y - spectrum.shape[0] // 2 + _vertex_offset(spectrum, y, x, axis=0),
-        x - spectrum.shape[1] // 2 + _vertex_offset(spectrum, y, x, axis=1),
+        y - spectrum.shape[0] // 2 + offset_y,
+        x - spectrum.shape[1] // 2 + offset_x,
         height[y, x],
         significance[y, x],
+        crowding,
     )
 
 

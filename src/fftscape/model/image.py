@@ -25,7 +25,7 @@ def reciprocal_unit(unit: str) -> str:
     return unit[2:] if unit.startswith("1/") else f"1/{unit}"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Image(ReadOnlyArrays):
     """One grey-scale image with its calibration.
 

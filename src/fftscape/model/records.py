@@ -15,7 +15,7 @@ from fftscape.model.image import PIXEL_UNIT, Image, reciprocal_unit
 from fftscape.model.settings import Settings, SpectraSettings
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class WindowGrid(ReadOnlyArrays):
     """Where the windows lie.
 
@@ -77,7 +77,7 @@ class WindowGrid(ReadOnlyArrays):
         return out
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LocalSpectra(ReadOnlyArrays):
     """One scaled half-plane spectrum for each valid window.
 
@@ -98,7 +98,7 @@ class LocalSpectra(ReadOnlyArrays):
     settings: SpectraSettings
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scree(ReadOnlyArrays):
     """The scree plot and the number of components read from it.
 
@@ -130,7 +130,7 @@ class Scree(ReadOnlyArrays):
     reason: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Factorization(ReadOnlyArrays):
     """A non-negative factorization of local spectra.
 
@@ -155,7 +155,7 @@ class Factorization(ReadOnlyArrays):
     converged: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Peaks(ReadOnlyArrays):
     """Spots of the components as a table of equally long columns, strongest first in a component.
 
@@ -196,7 +196,7 @@ class Peaks(ReadOnlyArrays):
 
     @property
     def columns(self) -> dict[str, npt.NDArray[Any]]:
-        """The table as a dictionary of columns (for example for ``pandas.DataFrame``)."""
+        """The table as a dictionary of columns: ``pandas.DataFrame(analysis.peaks.columns)``."""
         return {item.name: getattr(self, item.name) for item in fields(self) if item.name != "unit"}
 
     def of(self, component: int) -> Peaks:
@@ -205,7 +205,7 @@ class Peaks(ReadOnlyArrays):
         return Peaks(**{name: column[rows] for name, column in self.columns.items()}, unit=self.unit)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Segmentation(ReadOnlyArrays):
     """Which component each pixel belongs to.
 
@@ -241,7 +241,7 @@ class WindowAdvice:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AnalysisRecord(ReadOnlyArrays):
     """Everything one analysis found, as plain data (`fftscape.Analysis` adds what can be done with it).
 

@@ -17,6 +17,9 @@ from fftscape.model.settings import PeakSettings, SpectraSettings, Taper
 _PARABOLA_ERROR: Mapping[Taper, float] = {"hann": 0.015, "hamming": 0.015, "none": 0.16}
 _LOG_PARABOLA_FACTOR = 2.0
 _NOISE_ERROR = 0.8
+# A neighbour that the window hardly resolves pulls a spot by about its crowding (tests/known_truth/test_demo_spots.py),
+# of which the lobe of a single wave without noise has this much.
+_OWN_CROWDING = 0.08
 
 
 def find_peaks(
@@ -54,9 +57,9 @@ def find_peaks(
     """
     found = [find_spots(spectrum, least_significance=settings.min_significance) for spectrum in component_spectra]
     kept = [len(spots.y[: settings.max_peaks]) for spots in found]
-    y, x, height, significance = (
+    y, x, height, significance, crowding = (
         np.concatenate([getattr(spots, name)[:count] for spots, count in zip(found, kept, strict=True)])
-        for name in ("y", "x", "height", "significance")
+        for name in ("y", "x", "height", "significance", "crowding")
     )
     strongest = np.repeat([spots.height.max(initial=0) for spots in found], kept)
     y_step, x_step = (1 / (n * size) for n, size in zip(component_spectra.shape[1:], pixel_size, strict=True))
@@ -65,7 +68,7 @@ def find_peaks(
     y, x = y * flip, x * flip
     radius = np.hypot(y, x)
     systematic = _PARABOLA_ERROR[spectra.taper] * (_LOG_PARABOLA_FACTOR if spectra.scaling == "log" else 1)
-    error = np.hypot(systematic, _NOISE_ERROR / significance)
+    error = np.sqrt(systematic**2 + (_NOISE_ERROR / significance) ** 2 + np.maximum(crowding - _OWN_CROWDING, 0) ** 2)
     y_error, x_error = error * y_step, error * x_step
     along = np.hypot(y * y_error, x * x_error) / radius
     across = np.hypot(x * y_error, y * x_error) / radius

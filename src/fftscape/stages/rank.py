@@ -18,6 +18,8 @@ _WHITENING_FLOOR = 1e-3
 _LEAST_EIGENVALUES = 30
 # Eigenvalues below this part of the first one are rounding.
 _ROUNDING = 1e-14
+# An eigenvalue that exceeds the largest one of noise by this factor is not noise.
+_CLEARLY = 1.25
 # The elbow is looked for among this many leading eigenvalues, as electron microscopists do.
 _ELBOW_POINTS = 20
 
@@ -110,11 +112,22 @@ def _above_noise(eigenvalues: FloatArray, null: FloatArray | None, settings: Ran
     above = int(np.sum(eigenvalues > threshold))
     number = min(above + 1, settings.max_components)
     margin = f"{settings.margin:g} times the largest eigenvalue of white noise in the same windows"
+    doubt = _doubt(eigenvalues, threshold, float(null[0]), number)
     if above == 0:
-        return _Choice(1, threshold, f"No second structure found: no eigenvalue stands above {margin}.")
+        return _Choice(1, threshold, f"No second structure found: no eigenvalue stands above {margin}.{doubt}")
     stands = "eigenvalue stands" if above == 1 else "eigenvalues stand"
     capped = f", limited to {number} by max_components" if number < above + 1 else ""
-    return _Choice(number, threshold, f"{above} {stands} above {margin}, which makes {above + 1} structures{capped}.")
+    reason = f"{above} {stands} above {margin}, which makes {above + 1} structures{capped}.{doubt}"
+    return _Choice(number, threshold, reason)
+
+
+def _doubt(eigenvalues: FloatArray, threshold: float, noise: float, number: int) -> str:
+    """Say how many eigenvalues stand above the noise but were not counted: boundaries do, and weak structures."""
+    between = int(np.sum((eigenvalues > _CLEARLY * noise) & (eigenvalues <= threshold)))
+    if between == 0:
+        return ""
+    few = f"{between} more {'stands' if between == 1 else 'stand'} above the noise but within the margin"
+    return f" {few}: a boundary or a weak structure; look at the maps for {number + 1} components, too."
 
 
 def _elbow(eigenvalues: FloatArray, null: FloatArray | None, settings: RankSettings) -> _Choice:
