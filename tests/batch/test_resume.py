@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from fftscape.batch.verify import verify
 from fftscape.files.result_folder import read_manifest
 from fftscape.files.store import load_record
 from fftscape.model.settings import Settings, merged
+from fftscape.pipeline import analyze
 
 Go = Callable[..., Any]
 Stripes = Callable[..., np.ndarray]
@@ -121,3 +123,28 @@ def test_a_result_of_another_run_stays_in_the_summary(images: Path, tmp_path: Pa
     found = [(row["image"], row["status"], row["result"]) for row in rows(output / "summary.csv")]
     assert found == [(str(images / "a.npy"), "done", "a"), (str(images / "b.npy"), "earlier", "b")]
     assert "b/report.html" in (output / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_failed_image_does_not_hide_its_earlier_result(images: Path, tmp_path: Path, go: Go) -> None:
+    output = tmp_path / "out"
+    go([images / "a.npy"], output)
+    (images / "a.npy").write_bytes(b"cut short")
+    go([images / "a.npy"], output)
+    found = [(row["image"], row["status"], row["result"]) for row in rows(output / "summary.csv")]
+    assert found == [(str(images / "a.npy"), "failed", ""), (str(images / "a.npy"), "earlier", "a")]
+    page = (output / "index.html").read_text(encoding="utf-8")
+    assert "1 image analysed" in page
+    assert "1 failed" in page
+    assert "a/report.html" in page
+
+
+def test_the_gallery_links_only_what_is_there(images: Path, tmp_path: Path, go: Go, stripes: Stripes) -> None:
+    output = tmp_path / "out"
+    analyze(stripes(4), window=24, step=12, n_components=2).save(output / "saved", report=False)
+    go([images / "a.npy"], output)
+    assert [(row["image"], row["result"]) for row in rows(output / "summary.csv")][1] == ("saved", "saved")
+    page = (output / "index.html").read_text(encoding="utf-8")
+    links = re.findall(r'(?:href|src)="(.*?)"', page)
+    assert sorted(set(links)) == ["./a/figures/thumbnail.png", "./a/report.html"]
+    assert f'<h2 title="{images / "a.npy"}">' in page
+    assert ">saved</h2>" in page

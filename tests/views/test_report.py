@@ -176,7 +176,15 @@ def test_odd_results_have_a_report(odd_record: AnalysisRecord, tmp_path: Path) -
 
 
 ROWS = (
-    GalleryEntry("scan <1>", "scan 1#?&é/report.html", "scan 1#?&é/figures/thumbnail.png", "done", 2, "2 structures."),
+    GalleryEntry(
+        "scan <1>",
+        "scan 1#?&é/report.html",
+        "scan 1#?&é/figures/thumbnail.png",
+        "done",
+        2,
+        "2 structures.",
+        "/data/<1>.tif",
+    ),
     GalleryEntry("flat", "a:b/report.html", "a:b/figures/thumbnail.png", "unchanged", 1, "No second structure."),
     GalleryEntry("bad.tif", "", "", "failed", None, "bad.tif is <b>cut short</b>; export it again."),
 )
@@ -200,6 +208,7 @@ def test_gallery_names_what_failed_and_why(tmp_path: Path) -> None:
     assert "2 images analysed, 1 failed" in page.text
     assert "bad.tif is <b>cut short</b>; export it again." in page.text
     assert "scan <1>" in page.text
+    assert [attributes.get("title") for attributes in page.of("h2")] == ["/data/<1>.tif", None, None]
     assert not page.of("b", "script")
     assert len(page.of("article")) == 2
 

@@ -47,7 +47,8 @@ def write_summary(output: Path, outcomes: Sequence[Outcome]) -> None:
     """
     from fftscape.views.report import write_index
 
-    everything = [*outcomes, *_earlier(output, {outcome.name for outcome in outcomes})]
+    # Where an image failed this time, its earlier result is still there.
+    everything = [*outcomes, *_earlier(output, {outcome.name for outcome in outcomes if outcome.result})]
     failures = [(outcome.source, outcome.reason) for outcome in everything if outcome.status == "failed"]
     _replace(output / SUMMARY, lambda path: write_csv(path, COLUMNS, map(_row, everything)))
     _replace(output / FAILURES, lambda path: write_csv(path, ("image", "reason"), failures))
@@ -55,14 +56,15 @@ def write_summary(output: Path, outcomes: Sequence[Outcome]) -> None:
 
 
 def told(folder: Path) -> dict[str, Any]:
-    """Return what a published result says about itself, without its list of files: a batch keeps many of these.
+    """Return what a published result says about itself, of its files only those to show: a batch keeps many of these.
 
     Raises
     ------
     UnreadableFileError
         If there is no whole manifest.
     """
-    return {key: value for key, value in read_manifest(folder).items() if key != "files"}
+    manifest = read_manifest(folder)
+    return manifest | {"files": [name for name in (REPORT, THUMBNAIL) if name in manifest["files"]]}
 
 
 def published(output: Path) -> list[Path]:
@@ -78,7 +80,7 @@ def _earlier(output: Path, known: set[str]) -> Iterable[Outcome]:
             result = told(folder)
         except UnreadableFileError:  # `verify` names it
             continue
-        yield Outcome(result["source"], folder.name, "earlier", result=result)
+        yield Outcome(result["source"] or folder.name, folder.name, "earlier", result=result)
 
 
 def _row(outcome: Outcome) -> tuple[Any, ...]:
@@ -110,11 +112,12 @@ def _entry(outcome: Outcome) -> Any:
 
     if outcome.status == "failed":
         return GalleryEntry(outcome.source, "", "", "failed", None, outcome.reason)
-    folder = outcome.name
+    href, thumbnail = (
+        f"{outcome.name}/{page}" if page in outcome.result["files"] else "" for page in (REPORT, THUMBNAIL)
+    )
     return GalleryEntry(
-        outcome.source, f"{folder}/{REPORT}", f"{folder}/{THUMBNAIL}", outcome.status, outcome.n_components,
-        outcome.result["reason"],
-    )  # fmt: skip
+        outcome.name, href, thumbnail, outcome.status, outcome.n_components, outcome.result["reason"], outcome.source
+    )
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:

@@ -32,7 +32,7 @@ class GalleryEntry:
     Parameters
     ----------
     name : str
-        Name of the image.
+        Name of the result, or of the image that has none.
     href : str
         Path of its report, relative to the gallery ('scan 1/report.html'); '' where there is none.
     thumbnail : str
@@ -43,6 +43,8 @@ class GalleryEntry:
         Number of structures; None where nothing was found out.
     detail : str
         One sentence: what was found, or why it failed.
+    source : str
+        The image as the user named it, where that says more than the name.
     """
 
     name: str
@@ -51,6 +53,7 @@ class GalleryEntry:
     status: str
     n_components: int | None
     detail: str
+    source: str = ""
 
 
 @dataclass(frozen=True)
