@@ -7,8 +7,10 @@ these structures. They are frozen and hashable, so that equality tells what must
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -133,12 +135,13 @@ def merged(settings: T, changes: Mapping[str, Any]) -> T:
     """
     plain = msgspec.to_builtins(settings)
     _overlay(plain, changes)
+    windows = plain.get("windows")
+    if isinstance(windows, dict):  # one number counts for both axes, as everywhere
+        windows |= {name: as_pair(windows[name], f"windows.{name}") for name in ("size", "step") if name in windows}
     try:
         return msgspec.convert(plain, type(settings))
     except msgspec.ValidationError as error:
-        reason, _, where = str(error).partition(" - at `$.")
-        place = f" for '{where.rstrip('`')}'" if where else ""
-        raise InvalidSettingError(f"Invalid setting{place}: {reason.rstrip('.')}.") from None
+        raise InvalidSettingError(_sentence(str(error), type(settings), plain)) from None
 
 
 def _overlay(plain: dict[str, Any], changes: Mapping[str, Any]) -> None:
@@ -147,6 +150,32 @@ def _overlay(plain: dict[str, Any], changes: Mapping[str, Any]) -> None:
             _overlay(plain[key], value)
         else:
             plain[key] = value
+
+
+def _sentence(reason: str, kind: type[_Frozen], plain: Any) -> str:
+    """Say which setting is wrong, what is allowed and what was found."""
+    _, _, where = reason.partition(" - at `$.")
+    path = [name.partition("[")[0] for name in where.rstrip("`").split(".") if name]
+    hint: Any = kind
+    for name in path:
+        hint, plain = get_type_hints(hint)[name], plain[name]
+    unknown = re.search(r"unknown field `(.+?)`", reason)
+    if unknown:
+        name, known = ".".join([*path, unknown[1]]), ", ".join(get_type_hints(hint))
+        return f"There is no setting '{name}'; there are {known}."
+    return f"The setting '{'.'.join(path)}' must be {_allowed(hint)}, not {plain!r}."
+
+
+def _allowed(hint: Any) -> str:
+    """Say in words which values a type allows."""
+    if get_origin(hint) is Literal:
+        return " or ".join(repr(choice) for choice in get_args(hint))
+    if get_origin(hint) in {Union, UnionType}:
+        return " or ".join(_allowed(choice) for choice in get_args(hint) if choice is not type(None))
+    if get_origin(hint) is tuple:
+        return f"a list of {_allowed(get_args(hint)[0])}"
+    words = {bool: "true or false", int: "a whole number in its range", float: "a positive number", str: "a text"}
+    return words.get(hint, "a table of settings")
 
 
 def as_pair(value: int | tuple[int, int] | None, name: str) -> Pair | None:
