@@ -147,4 +147,5 @@ class TestNamesOfEarlierRuns:
         shutil.copytree(output / "a", output / ".fftscape-staging-0123")
         assert [verdict.folder.name for verdict in verify(output)] == ["a"]
         assert named(go([two[0]], output)) == [("unchanged", "a")]
+        assert not list(output.glob(".*"))
         assert (output / "summary.csv").read_text().count("\n") == 2

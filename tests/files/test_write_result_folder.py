@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from fftscape.files import result_folder
-from fftscape.files.result_folder import MANIFEST, check, ensure_writable, own_files, publish, read_manifest
+from fftscape.files.result_folder import MANIFEST, check, clean, ensure_writable, own_files, publish, read_manifest
 from fftscape.model.errors import InvalidSettingError, UnreadableFileError, UnwritableOutputError
 
 
@@ -156,11 +156,15 @@ def test_a_complete_result_is_there_at_every_step(
     assert os.listdir(result.parent) == ["gold"]
 
 
-def test_a_replacement_killed_between_its_renames_is_undone(result: Path) -> None:
+@pytest.mark.parametrize("by", ["clean", "publish"])
+def test_a_replacement_killed_between_its_renames_is_undone(result: Path, by: str) -> None:
     before = content(result)
     result.rename(result.parent / ".fftscape-previous-gold")
-    with pytest.raises(ValueError, match="stopped"):
-        publish(result.parent, "gold", write=stopped, manifest={})
+    if by == "clean":
+        clean(result.parent)
+    else:
+        with pytest.raises(ValueError, match="stopped"):
+            publish(result.parent, "gold", write=stopped, manifest={})
     assert content(result) == before
     assert os.listdir(result.parent) == ["gold"]
 
@@ -237,6 +241,35 @@ def test_a_killed_writer_leaves_nothing_visible(tmp_path: Path, existing: bool) 
     publish(tmp_path, "gold", write=write_new, manifest={})
     assert os.listdir(tmp_path) == ["gold"]
     assert check(tmp_path / "gold") == ()
+
+
+SLOW = """
+import sys
+from pathlib import Path
+from fftscape.files.result_folder import publish
+def write(folder):
+    (folder / "slow.csv").write_text("first half")
+    print("writing", flush=True)
+    sys.stdin.readline()
+    (folder / "slow too.csv").write_text("second half")
+publish(Path(sys.argv[1]), "gold", write=write, manifest={})
+"""
+
+
+def test_two_at_once_both_publish_whole_results(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "writing\n"
+        clean(tmp_path)
+        publish(tmp_path, "gold", write=write_new, manifest={})
+        assert (sorted(content(tmp_path / "gold")), check(tmp_path / "gold")) == (["a.csv", "b.csv", MANIFEST], ())
+        child.communicate("go on\n")
+    assert child.returncode == 0
+    assert sorted(content(tmp_path / "gold")) == [MANIFEST, "slow too.csv", "slow.csv"]
+    assert check(tmp_path / "gold") == ()
+    assert os.listdir(tmp_path) == ["gold"]
 
 
 REPEATED = """
@@ -393,6 +426,14 @@ def test_a_name_that_is_too_long(tmp_path: Path) -> None:
 def test_published_folders_have_ordinary_permissions(result: Path, tmp_path: Path) -> None:
     (tmp_path / "ordinary").mkdir()
     assert result.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
+
+
+def test_clean_removes_what_killed_runs_left(result: Path) -> None:
+    (result.parent / ".fftscape-staging-1" / "deep").mkdir(parents=True)
+    (result.parent / ".fftscape-staging-1" / "deep" / "x").write_text("x")
+    (result.parent / ".mine").mkdir()
+    clean(result.parent)
+    assert sorted(os.listdir(result.parent)) == [".mine", "gold"]
 
 
 def test_ensure_writable(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Repo
         If the output folder cannot be written to; nothing has been computed then.
     """
     result_folder.ensure_writable(output)
+    result_folder.clean(output)
     found = find_inputs(inputs, suffixes=formats.SUFFIXES, output=output)
     for remark in found.remarks:
         reporter.say(remark)

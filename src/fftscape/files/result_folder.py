@@ -13,7 +13,9 @@ import json
 import os
 import shutil
 import sys
+import uuid
 from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -40,7 +42,7 @@ def publish(
 
     A result that is already there is replaced in one step and stays as it was if anything goes
     wrong; files that people put into it are kept. A folder that holds no result is never touched.
-    One process at a time may publish a name.
+    Where two processes publish one name at once, the later result stays, whole too.
 
     Parameters
     ----------
@@ -65,23 +67,40 @@ def publish(
     """
     folder = Path(folder)
     target = folder / _safe_name(folder, name)
-    staging = folder / f"{STAGING}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+    stem = f"{STAGING}{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}-"
+    staging = folder / f"{stem}{uuid.uuid4().hex[:16]}"
     with named_write_errors(target):
         folder.mkdir(parents=True, exist_ok=True)
         _restore(_previous(target))
         _refuse_foreign(target)
-        _remove(staging)  # left behind by a run that was killed
+        _clear(folder, stem)
         staging.mkdir()
-        try:
-            write(staging)
-            document = as_plain(dict(manifest)) | {"files": _inventory(staging)}
-            (staging / MANIFEST).write_bytes(_sealed(document))
-            _keep_own_files(target, staging)
-            _sync(staging)
-            _put(staging, target)
-        finally:
-            shutil.rmtree(staging, ignore_errors=True)
+        with _in_use(staging):
+            try:
+                write(staging)
+                document = as_plain(dict(manifest)) | {"files": _inventory(staging)}
+                (staging / MANIFEST).write_bytes(_sealed(document))
+                _keep_own_files(target, staging)
+                _sync(staging)
+                _put(staging, target)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
     return target
+
+
+def clean(folder: str | os.PathLike[str]) -> None:
+    """Clear up what killed processes left in `folder`; what others are writing there now stays.
+
+    Raises
+    ------
+    UnwritableOutputError
+        If the file system refuses.
+    """
+    folder = Path(folder)
+    with named_write_errors(folder):
+        _clear(folder, STAGING)
+        for left in sorted(folder.glob(f"{PREVIOUS}*")):
+            _restore(left)
 
 
 def ensure_writable(folder: str | os.PathLike[str]) -> None:
@@ -93,7 +112,7 @@ def ensure_writable(folder: str | os.PathLike[str]) -> None:
         If nothing can be written there.
     """
     folder = Path(folder)
-    trial = folder / f"{STAGING}trial-{os.getpid()}"
+    trial = folder / f".fftscape-trial-{uuid.uuid4().hex}"
     with named_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         trial.mkdir()
@@ -283,6 +302,48 @@ def _put(staging: Path, target: Path) -> None:
     elif staging.exists() and not target.exists():
         os.rename(staging, target)
     _sync_one(target.parent)
+
+
+@contextmanager
+def _in_use(staging: Path) -> Iterator[None]:
+    """Hold a lock on a staging folder, which ends with the process however that ends."""
+    if sys.platform == "win32":  # folders cannot be locked there, and files in use not be removed
+        yield
+        return
+    import fcntl
+
+    handle = os.open(staging, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_in_use(staging: Path) -> bool:
+    if sys.platform == "win32":
+        return False
+    import fcntl
+
+    handle = os.open(staging, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:  # a file system without locks
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def _clear(folder: Path, stem: str) -> None:
+    """Remove the staging folders of processes that were killed."""
+    for left in sorted(folder.glob(f"{stem}*")):
+        with suppress(FileNotFoundError):  # its process has just finished
+            if not _is_in_use(left):
+                _remove(left)
 
 
 def _previous(target: Path) -> Path:
