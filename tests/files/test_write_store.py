@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -79,6 +80,7 @@ def test_load(made_record: AnalysisRecord, result: Path, inside: str) -> None:
 
 def test_what_cannot_be_loaded(result: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
+    shutil.copytree(result, result.parent / ".fftscape-staging-left")
     sentences = {
         tmp_path / "none": "does not exist",
         result / "result.json": "is a file; give the result folder",
