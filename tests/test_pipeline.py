@@ -196,6 +196,16 @@ def test_blank_places_inside_are_left_out_and_said(scene):
     assert (analysis.labels[128:132, 76:94] == -1).all()
 
 
+def test_an_empty_background_is_no_blank_edge():
+    data = np.zeros((200, 240), np.uint16)
+    data[100, 110] = 65535
+    with pytest.warns(OddImageWarning, match="windows are blank"):
+        analysis = fs.analyze(data, window=32, step=8)
+    assert analysis.n_components == 1
+    assert analysis.labels[100, 110] == 0
+    assert analysis.labels[20, 20] == -1
+
+
 def test_stripes_are_no_blank_edges():
     stripes = np.repeat(np.arange(30) % 2, 6)[:, None] + np.zeros((1, 200))
     assert fs.analyze(stripes, window=48, step=12).grid.valid.all()

@@ -282,5 +282,7 @@ def _blank_rows(data: ArrayLike) -> int:
     constant = (data == data[:, :1]).all(axis=1)
     same = constant & (data[:, 0] == data[0, 0])
     count = int(np.argmin(same)) if not same.all() else 0
-    # A single row may be chance, and a constant row of another value next to them makes them stripes.
-    return count if count > 1 and not constant[count] else 0
+    # A single row may be chance, a constant row of another value next to them makes them stripes, and
+    # where most of the next row goes on with the same value they are an image's empty background.
+    is_edge = count > 1 and not constant[count] and np.mean(data[count] != data[0, 0]) > 0.5
+    return count if is_edge else 0
