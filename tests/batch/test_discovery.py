@@ -67,6 +67,15 @@ def test_inputs_that_stand_for_nothing_are_problems(folder: Path, text: str, rea
     assert reason in found.problems[0].reason
 
 
+def test_a_folder_with_images_in_sub_folders_only_names_the_glob_that_takes_them(tmp_path: Path) -> None:
+    (tmp_path / "day[1]" / "sub").mkdir(parents=True)
+    (tmp_path / "day[1]" / "sub" / "a.npy").write_bytes(b"x")
+    (problem,) = find_inputs([str(tmp_path / "day[1]")], suffixes=SUFFIXES).problems
+    pattern = f"{tmp_path}/day[[]1]/*/*"
+    assert problem.reason.endswith(f"sub-folders only; to take them, give the glob '{pattern}'.")
+    assert _relative(find_inputs([pattern], suffixes=SUFFIXES), tmp_path) == ["day[1]/sub/a.npy"]
+
+
 def test_an_empty_input_is_not_the_current_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     found = find_inputs([""], suffixes=SUFFIXES)

@@ -91,12 +91,21 @@ def _paths_of(text: str, suffixes: Container[str]) -> list[Path] | Problem:
             for item in path.iterdir()
             if item.suffix.lower() in suffixes and item.name[0] != "." and item.is_file()
         )
-        return own or Problem(text, "this folder holds no image file; name a file, or a glob for sub-folders.")
+        return own or Problem(text, _without_images(path, suffixes))
     if path.exists() or not glob.has_magic(text):
         return [path]
     matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
     files = [match for match in matches if not match.is_dir()]
     return files or Problem(text, "no file matches this pattern.")
+
+
+def _without_images(folder: Path, suffixes: Container[str]) -> str:
+    """Say what to name instead of a folder without image files of its own."""
+    below = (item for item in folder.glob("[!.]*/[!.]*") if not (item.parent / MANIFEST).exists())
+    if any(item.suffix.lower() in suffixes and item.is_file() for item in below):
+        every = os.path.join(glob.escape(str(folder)), "*", "*")
+        return f"this folder holds image files in its sub-folders only; to take them, give the glob '{every}'."
+    return "this folder holds no image file; name a file, or a glob for sub-folders."
 
 
 def _is_written_by_run(path: Path, output: Path | None) -> bool:
