@@ -32,6 +32,13 @@ def test_a_right_answer_is_called_right(found: Any) -> None:
     assert table(lines)[1].split() == ["number", "of", "structures", "2", "2", "right"]
 
 
+def test_an_angle_is_never_shown_as_180(found: Any) -> None:
+    scene, analysis = found
+    peaks = replace(analysis.peaks, angle=np.full(len(analysis.peaks), 179.97))
+    (first, *_) = (line for line in compare(replace(analysis, peaks=peaks), scene) if "spot 1" in line.what)
+    assert " nm at (0.0 ± " in first.found
+
+
 def test_turned_lattices_are_called_wrong(found: Any) -> None:
     scene, analysis = found
     turned = replace(scene, lattices=(fcc_gold(15.0), fcc_gold(32.0)))

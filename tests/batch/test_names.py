@@ -47,7 +47,7 @@ def test_what_a_run_writes_is_no_name_of_a_result(name: str) -> None:
 
 
 def in_an_empty_folder(folder: Path, *stems: str) -> list[str]:
-    origins = [Origin.of(folder / str(number), stem, folder) for number, stem in enumerate(stems)]
+    origins = [Origin.of(folder / str(number) / f"{stem}.tif", folder) for number, stem in enumerate(stems)]
     return folder_names(origins, folder, mark=lambda number: pytest.fail("nothing to compare"))
 
 
@@ -131,8 +131,39 @@ class TestNamesOfEarlierRuns:
         each, output = replace(request_small, frame="all"), tmp_path / "out"
         assert named(go([two[0]], output, each)) == [("done", "a_f0000"), ("done", "a_f0001")]
         assert named(go([two[1]], output, each)) == [("done", "a_f0000-2"), ("done", "a_f0001-2")]
-        assert named(go([two[1]], output, replace(each, frame=1))) == [("done", "a")]
+        assert named(go([two[1]], output, replace(each, frame=1))) == [("unchanged", "a_f0001-2")]
         assert {status for status, _ in named(go(list(two), output, each))} == {"unchanged"}
+
+    def test_channels_and_frames_have_results_of_their_own(
+        self, tmp_path: Path, go: Go, request_small: Request, stripes: Stripes
+    ) -> None:
+        both = {"Height": np.stack([stripes(0), stripes(1)]), "Phase/2": np.stack([stripes(2), stripes(3)])}
+        np.savez(tmp_path / "x.npz", **both)
+        output = tmp_path / "out"
+
+        def once(**asked: Any) -> Any:
+            return named(go([tmp_path / "x.npz"], output, replace(request_small, **asked)))
+
+        assert once() == [("done", "x")]
+        assert once(channel="Height") == [("done", "x_Height")]
+        assert once(channel=1) == [("done", "x_Phase_2")]
+        assert once(channel="pha") == [("unchanged", "x_Phase_2")]
+        assert once(frame=1) == [("done", "x_f0001")]
+        assert once(channel=1, frame=1) == [("done", "x_Phase_2_f0001")]
+        assert once(channel=1, frame="all") == [("done", "x_Phase_2_f0000"), ("unchanged", "x_Phase_2_f0001")]
+        for name, data in (
+            ("x", both["Height"][0]), ("x_Height", both["Height"][0]), ("x_Phase_2", both["Phase/2"][0]),
+            ("x_f0001", both["Height"][1]), ("x_Phase_2_f0001", both["Phase/2"][1]),
+        ):  # fmt: skip
+            assert np.array_equal(load_record(output / name).image.data, data), name
+
+    def test_an_unknown_channel_costs_only_its_file(
+        self, two: tuple[Path, Path], tmp_path: Path, go: Go, request_small: Request, stripes: Stripes
+    ) -> None:
+        np.savez(tmp_path / "x.npz", Height=stripes(0), Phase=stripes(1))
+        ran = go([two[0], tmp_path / "x.npz"], tmp_path / "out", replace(request_small, channel="Phase"))
+        assert named(ran) == [("failed", ""), ("done", "x_Phase")]
+        assert ran.heard.trouble[0].startswith(f"{two[0]}: there is no channel 'Phase'; ")
 
     def test_a_result_saved_from_python_keeps_its_name(
         self, two: tuple[Path, Path], tmp_path: Path, go: Go, stripes: Stripes

@@ -202,9 +202,44 @@ def test_every_frame_is_a_result_of_its_own(tmp_path: Path, go: Go, stripes: Str
     output = tmp_path / "out"
     ran = go([tmp_path / "s.npy"], output, replace(request_small, frame="all"))
     assert [outcome.name for outcome in ran.outcomes] == ["s_f0000", "s_f0001"]
-    assert ran.outcomes[1].source == f"{tmp_path / 's.npy'} (frame 1)"
+    assert ran.outcomes[1].title == f"{tmp_path / 's.npy'} (frame 1)"
+    assert [row["frame"] for row in rows(output / "summary.csv")] == ["0", "1"]
     for frame, name in enumerate(("s_f0000", "s_f0001")):
         assert np.array_equal(load_record(output / name).image.data, stack[frame])
+
+
+@pytest.mark.parametrize("asked", [{}, {"channel": "phase"}])
+def test_screen_table_and_pages_say_which_channel_and_frame(
+    tmp_path: Path, go: Go, stripes: Stripes, request_small: Request, asked: dict[str, str]
+) -> None:
+    path, output = tmp_path / "x.npz", tmp_path / "out"
+    np.savez(path, Phase=np.stack([stripes(1), stripes(2)]), preview=stripes(3)[::4, ::4])
+    ran = go([path], output, replace(request_small, **asked))
+    (row,) = rows(output / "summary.csv")
+    assert (row["image"], row["channel"], row["frame"]) == (str(path), "Phase", "0")
+    assert ran.heard.said[0].startswith(f"{path} (Phase, frame 0): 2 components, as asked, ")
+    assert "<p>Phase, frame 0</p>" in (output / "index.html").read_text(encoding="utf-8")
+    image = load_record(output / row["result"]).image
+    assert (image.channel, image.frame, image.name) == ("Phase", 0, "x Phase" if asked else "x")
+    report = (output / row["result"] / "report.html").read_text(encoding="utf-8")
+    assert "<dt>Channel</dt><dd>Phase</dd>" in report
+    assert "<dt>Frame</dt><dd>0 (counted from 0)</dd>" in report
+
+
+def test_a_frame_that_is_not_there_is_named_in_the_tables(
+    images: Path, tmp_path: Path, go: Go, request_small: Request
+) -> None:
+    ran = go([images / "a.npy"], tmp_path / "out", replace(request_small, frame=3))
+    assert ran.heard.trouble[0].startswith(f"{images / 'a.npy'} (frame 3): there is no frame 3; ")
+    assert [(row["frame"], row["status"]) for row in rows(tmp_path / "out" / "summary.csv")] == [("3", "failed")]
+
+
+def test_a_constant_image_has_no_structure(tmp_path: Path, go: Go) -> None:
+    np.save(tmp_path / "flat.npy", np.full((60, 84), 7))
+    ran = go([tmp_path / "flat.npy"], tmp_path / "out", Request(Settings()))
+    assert ran.heard.said[0].startswith(f"{tmp_path / 'flat.npy'}: no structure: all pixels are equal, window ")
+    assert "<p>no structure: all pixels are equal</p>" in (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "No structure: all pixels are equal." in (tmp_path / "out" / "flat" / "report.html").read_text("utf-8")
 
 
 def test_an_unreadable_stack_does_not_cost_the_frames_of_others(

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image as Picture
 
 from fftscape.files import formats
-from fftscape.files.formats import FORMATS, SUFFIXES, count_frames, list_images, read
+from fftscape.files.formats import FORMATS, SUFFIXES, chosen_channel, count_frames, list_images, read
 from fftscape.model.errors import BackendUnavailableError, InvalidSettingError, UnreadableFileError
 
 DATA = np.arange(12 * 17, dtype=np.uint8).reshape(12, 17)
@@ -68,11 +68,32 @@ def test_names_of_what_was_chosen(tmp_path):
     assert read(picture, channel="blue").name == "p blue"
 
 
-@pytest.mark.parametrize("channel", [4, "4", -1, "infrared", "", "e", True])
+@pytest.mark.parametrize("channel", [4, "4", -1, "infrared", "", True])
 def test_unknown_channels_are_named_with_what_there_is(tmp_path, channel):
     path = tmp_path / "p.png"
     Picture.fromarray(np.dstack([DATA, DATA + 1, DATA + 2])).save(path)
     with pytest.raises(InvalidSettingError, match=r"p\.png: there is no channel .*0 'red', 1 'green', 2 'blue'"):
+        read(path, channel=channel)
+
+
+@pytest.mark.parametrize(
+    ("channel", "name"),
+    [("z", None), ("ZS", "ZSensor"), ("zf", "ZFine"), ("amp", "AMP"), ("AMP", "AMP"), ("Amp", "Amp"), ("phase", None),
+     ("phaser", "PhaseRetrace"), ("Trace", None), ("ret", "PhaseRetrace"), (3, "Amp")],
+)  # fmt: skip
+def test_channels_by_a_beginning_that_only_one_has(tmp_path, channel, name):
+    names = ("ZSensor", "ZFine", "AMP", "Amp", "PhaseTrace", "PhaseRetrace")
+    if channel == "amp":  # fits two names that differ in case only, unless spelt as one of them is
+        names = names[:3]
+    path = tmp_path / "x.npz"
+    np.savez(path, **{item: DATA + k for k, item in enumerate(names)})
+    if name is not None:
+        assert np.array_equal(read(path, channel=channel).data, DATA + names.index(name))
+        assert chosen_channel(path, channel) == read(path, channel=channel).channel == name
+        return
+    fitting = [item for item in names if channel.lower() in item.lower()]
+    listed = ", ".join(repr(item) for item in fitting)
+    with pytest.raises(InvalidSettingError, match=rf"fits {len(fitting)} names \({listed}\); give more of the name"):
         read(path, channel=channel)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from dataclasses import replace
@@ -51,10 +52,24 @@ def test_thumbnail_is_small_and_shows_the_labels(made_record: AnalysisRecord) ->
     assert np.abs(right[..., 0] - right[..., 2]).max() > 80
 
 
+def test_the_texts_of_neighbours_in_the_overview_do_not_meet(made_record: AnalysisRecord) -> None:
+    # Frequencies of two digits after the point make the widest tick labels.
+    pixel = replace(made_record.image, pixel_size=(2.0, 2.5), unit="px")
+    loadings = made_record.loadings * 0.91
+    figure = overview(replace(made_record, image=pixel, loadings=loadings))
+    figure.canvas.draw()
+    boxes = {ax: ax.get_tightbbox() for ax in figure.axes}
+    maps = [ax for ax in figure.axes if "map" in ax.get_title(loc="left")]
+    factors = [ax for ax in figure.axes if "factor" in ax.get_title(loc="left")]
+    assert [boxes[factor].x0 > boxes[own].x1 + 4 for own, factor in zip(maps, factors, strict=True)] == [True, True]
+    assert boxes[maps[1]].x0 > boxes[factors[0]].x1
+
+
 def test_overview_has_every_panel_and_leaves_pyplot_alone(made_record: AnalysisRecord) -> None:
     figure = overview(made_record)
     titles = [ax.get_title(loc=where) for ax in figure.axes for where in ("left", "center") if ax.get_title(loc=where)]
-    assert [title.split(":")[0] for title in titles] == ["Image", "n = 2", "Labels", "Residual", "1", "1", "2", "2"]
+    names = [re.split(r":| \(", title)[0] for title in titles]
+    assert names == ["Image", "n = 2", "Labels", "Residual", "1", "1", "2", "2"]
     if "matplotlib.pyplot" in sys.modules:
         assert sys.modules["matplotlib.pyplot"].get_fignums() == []
 

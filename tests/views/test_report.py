@@ -10,12 +10,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 
 from fftscape.model.records import AnalysisRecord
 from fftscape.views.figures import render_figures
 from fftscape.views.report import GalleryEntry, write_index, write_report
 from fftscape.views.style import component_colour
+
+NAMES = ("image", "labels", "component_1", "component_2", "scree", "residual")
+FIGURES = {f"{name}.png": name.encode() for name in NAMES}
 
 
 class _Page(HTMLParser):
@@ -59,10 +63,9 @@ def test_every_figure_is_inside_and_described(report: _Page, made_record: Analys
 
 
 def test_given_figures_are_not_drawn_again(made_record: AnalysisRecord, tmp_path: Path) -> None:
-    names = ("image", "labels", "component_1", "component_2", "scree", "residual")
-    write_report(made_record, tmp_path / "r.html", figures={f"{name}.png": name.encode() for name in names})
+    write_report(made_record, tmp_path / "r.html", figures=FIGURES)
     sources = {p["src"] for p in _Page(tmp_path / "r.html").of("img")}
-    assert sources == {"data:image/png;base64," + base64.b64encode(name.encode()).decode() for name in names}
+    assert sources == {"data:image/png;base64," + base64.b64encode(content).decode() for content in FIGURES.values()}
 
 
 def test_says_what_was_found_and_how(report: _Page) -> None:
@@ -86,6 +89,19 @@ def test_says_what_was_found_and_how(report: _Page) -> None:
         "Vasudevan",
     ):
         assert words in report.text, words
+
+
+def test_says_why_once(report: _Page, made_record: AnalysisRecord) -> None:
+    assert report.source.count(made_record.scree.reason) == 1
+
+
+@pytest.mark.parametrize(("angle", "shown"), [(179.97, "(0.0 ± 0.4)°"), (179.94, "(179.9 ± 0.4)°")])
+def test_an_angle_is_never_rounded_to_a_half_turn(
+    made_record: AnalysisRecord, tmp_path: Path, angle: float, shown: str
+) -> None:
+    peaks = replace(made_record.peaks, angle=np.array([angle, 90.0]))
+    write_report(replace(made_record, peaks=peaks), tmp_path / "r.html", figures=FIGURES)
+    assert f"(0.1280 ± 0.0010) nm at {shown}" in _Page(tmp_path / "r.html").text
 
 
 def test_loads_nothing_from_anywhere(report: _Page) -> None:
@@ -181,12 +197,14 @@ ROWS = (
         "scan 1#?&é/report.html",
         "scan 1#?&é/figures/thumbnail.png",
         "done",
-        2,
-        "2 structures.",
+        "2 structures",
+        "Two stand above.",
         "/data/<1>.tif",
     ),
-    GalleryEntry("flat", "a:b/report.html", "a:b/figures/thumbnail.png", "unchanged", 1, "No second structure."),
-    GalleryEntry("bad.tif", "", "", "failed", None, "bad.tif is <b>cut short</b>; export it again."),
+    GalleryEntry(
+        "flat", "a:b/report.html", "a:b/figures/thumbnail.png", "unchanged", "1 component, as asked", "", "", "Height"
+    ),
+    GalleryEntry("bad.tif", "", "", "failed", "", "bad.tif is <b>cut short</b>; export it again."),
 )
 
 
@@ -207,7 +225,8 @@ def test_gallery_names_what_failed_and_why(tmp_path: Path) -> None:
     page = _Page(tmp_path / "index.html")
     assert "2 images analysed, 1 failed" in page.text
     assert "bad.tif is <b>cut short</b>; export it again." in page.text
-    assert "scan <1>" in page.text
+    assert "scan <1> 2 structures Two stand above." in page.text
+    assert "flat Height 1 component, as asked · unchanged" in page.text
     assert [attributes.get("title") for attributes in page.of("h2")] == ["/data/<1>.tif", None, None]
     assert not page.of("b", "script")
     assert len(page.of("article")) == 2
@@ -222,7 +241,7 @@ def test_gallery_of_nothing(tmp_path: Path) -> None:
 
 def test_file_names_that_are_no_text_are_linked_byte_for_byte(tmp_path: Path) -> None:
     name = b"caf\xe9".decode("utf-8", "surrogateescape")
-    write_index([GalleryEntry(name, f"{name}/report.html", "", "done", 1, "")], tmp_path / "index.html")
+    write_index([GalleryEntry(name, f"{name}/report.html", "", "done", "", "")], tmp_path / "index.html")
     page = _Page(tmp_path / "index.html")
     assert page.of("a")[0]["href"] == "./caf%E9/report.html"
     assert "caf?" in page.text

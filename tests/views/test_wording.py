@@ -56,6 +56,16 @@ def test_the_answer_in_one_sentence(made_record: AnalysisRecord) -> None:
     assert answer(asked) == "Split into 2 components, as asked, covering 62 % and 38 % of the analysed area."
 
 
+@pytest.mark.parametrize("rule", ["noise-null", "user"])
+def test_equal_pixels_are_no_structure(made_record: AnalysisRecord, rule: str) -> None:
+    data = np.full(made_record.image.shape, 7.0)
+    data[3, 4] = np.nan
+    record = replace(
+        made_record, image=replace(made_record.image, data=data), scree=replace(made_record.scree, rule=rule)
+    )
+    assert answer(record) == "No structure: all pixels are equal."
+
+
 def test_the_answer_for_one_and_for_many(made_record: AnalysisRecord) -> None:
     one = replace(made_record, factors=made_record.factors[:1])
     assert answer(one) == "No second structure found."

@@ -16,6 +16,7 @@ from fftscape.files.write_errors import named_write_errors
 from fftscape.model.image import Image
 from fftscape.model.records import AnalysisRecord, Peaks
 from fftscape.synthetic import Lattice, Scene
+from fftscape.views.wording import below_half_turn
 
 SPOTS_SHOWN = 3
 # A spot is right within so many of its own uncertainties, or so near that nobody would mind.
@@ -139,8 +140,8 @@ def _spots(what: str, peaks: Peaks, lattice: Lattice) -> Iterator[Comparison]:
         off = abs((angle - true_angle + 90) % 180 - 90)
         yield Comparison(
             f"{what}: spot {row + 1}",
-            f"{d_spacing:.4f} ± {d_error:.4f} {peaks.unit} at ({angle:.1f} ± {angle_error:.1f})°",
-            f"{true_d:.4f} {peaks.unit} at {true_angle:.1f}°",
+            f"{d_spacing:.4f} ± {d_error:.4f} {peaks.unit} at ({_degrees(angle)} ± {angle_error:.1f})°",
+            f"{true_d:.4f} {peaks.unit} at {_degrees(true_angle)}°",
             abs(d_spacing - true_d) <= max(UNCERTAINTIES * d_error, SPACING_TOLERANCE * true_d)
             and off <= max(UNCERTAINTIES * angle_error, ANGLE_TOLERANCE),
         )
@@ -153,6 +154,10 @@ def _nearest(d_spacing: float, angle: float, lattice: Lattice) -> tuple[float, f
     k = complex(math.cos(math.radians(angle)), math.sin(math.radians(angle))) / d_spacing
     nearest = np.argmin(np.minimum(abs(k_true - k), abs(k_true + k)))
     return float(spots[nearest, 0]), float(spots[nearest, 1])
+
+
+def _degrees(angle: float) -> str:
+    return below_half_turn(f"{angle:.1f}")
 
 
 def _percent(fraction: float) -> str:

@@ -33,26 +33,34 @@ class Origin:
         nobody's folders are told.
     stem : str
         Name of the result's folder where no other image has it first.
+    channel : str
+        Full name of the channel asked for; '' where the reader chose.
+    frame : int or None
+        Number of the frame asked for.
     """
 
     path: str
     stem: str
+    channel: str = ""
+    frame: int | None = None
 
     @classmethod
-    def of(cls, path: Path, stem: str, output: Path) -> Origin:
-        """Return the origin of an image file's result in an output folder, however the file is named."""
+    def of(cls, path: Path, output: Path, *, channel: str = "", frame: int | None = None) -> Origin:
+        """Return the origin of an image's result in an output folder, however its file is named."""
         place = os.path.realpath(path)
         with contextlib.suppress(ValueError):  # no relation to another drive of Windows
             place = os.path.relpath(place, os.path.realpath(output))
-        return cls(as_text(Path(place).as_posix()), stem)
+        stem = safe_name(path.stem) + (f"_{safe_name(channel)}" if channel else "")
+        stem += "" if frame is None else f"_f{frame:04d}"
+        return cls(as_text(Path(place).as_posix()), stem, as_text(channel), frame)
 
     @classmethod
     def told_by(cls, manifest: Mapping[str, Any]) -> Origin | None:
         """Return the origin of a published result; None where it was not made by a run."""
         told = manifest.get(ORIGIN)
-        return cls(told["path"], told["stem"]) if told else None
+        return cls(**told) if told else None
 
-    def plain(self) -> dict[str, str]:
+    def plain(self) -> dict[str, str | int | None]:
         """Return it as a manifest holds it."""
         return asdict(self)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fftscape.views.report import REPORT
+from fftscape.views.wording import brief_answer
 
 # 'earlier': published by another run and not asked for in this one.
 Status = Literal["done", "unchanged", "earlier", "failed"]
@@ -20,7 +21,7 @@ class Outcome:
     Parameters
     ----------
     source : str
-        The image as the user named it.
+        The image's file as the user named it.
     name : str
         Folder of its result; '' for an input that stands for no image.
     status : {'done', 'unchanged', 'earlier', 'failed'}
@@ -31,6 +32,8 @@ class Outcome:
         Why it failed.
     result : mapping
         The manifest of the published result; empty where it failed.
+    asked : mapping
+        The 'channel' and 'frame' that were asked for, where any were.
     """
 
     source: str
@@ -39,6 +42,28 @@ class Outcome:
     seconds: float | None = None
     reason: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def channel(self) -> str:
+        """Channel of the file that was analysed, or else asked for; '' where it holds one only."""
+        return (self.result or self.asked).get("channel") or ""
+
+    @property
+    def frame(self) -> int | None:
+        """Frame of the stack that was analysed, or else asked for; None where it is none."""
+        return (self.result or self.asked).get("frame")
+
+    @property
+    def part(self) -> str:
+        """Channel and frame in words; '' where the file holds one image only."""
+        words = [self.channel] if self.channel else []
+        return ", ".join(words if self.frame is None else [*words, f"frame {self.frame}"])
+
+    @property
+    def title(self) -> str:
+        """The image as lines and lists name it: its file, and which of the images in there."""
+        return f"{self.source} ({self.part})" if self.part else self.source
 
     @property
     def n_components(self) -> int | None:
@@ -47,21 +72,19 @@ class Outcome:
 
     @property
     def answer(self) -> str:
-        """The result in a few words."""
-        number = self.n_components
-        if self.result.get("rule") == "user":
-            return f"{number} component{'s' if number != 1 else ''}, as asked"
-        return "no second structure found" if number == 1 else f"{number} structures"
+        """The result in a few words, where there is one."""
+        result = self.result
+        return brief_answer(result["n_components"], result["rule"], is_constant=result.get("is_constant", False))
 
     def line(self, output: Path) -> str:
         """Return the one line that the screen shows for it."""
         if self.status == "failed":
-            return f"{self.source}: {self.reason}"
+            return f"{self.title}: {self.reason}"
         report = output / self.name / REPORT
         if self.status == "unchanged":
-            return f"{self.source}: unchanged, {self.answer} -> {report}"
+            return f"{self.title}: unchanged, {self.answer} -> {report}"
         window, step = by(self.result["window"]), by(self.result["step"])
-        return f"{self.source}: {self.answer}, window {window}, step {step}, {self.seconds:.1f} s -> {report}"
+        return f"{self.title}: {self.answer}, window {window}, step {step}, {self.seconds:.1f} s -> {report}"
 
 
 def by(pair: tuple[int, int]) -> str:

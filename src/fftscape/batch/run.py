@@ -16,7 +16,7 @@ from fftscape.batch.outcome import Outcome, Status
 from fftscape.batch.progress import Reporter
 from fftscape.batch.reasons import reason_of, without_name
 from fftscape.batch.summary import strongest_d_spacings, told, write_summary
-from fftscape.batch.tasks import Request, Task, fingerprint, plan
+from fftscape.batch.tasks import Request, Task, plan
 from fftscape.files import formats, result_folder, store
 from fftscape.model.errors import FftscapeWarning, UnreadableFileError
 from fftscape.pipeline import analyze
@@ -95,19 +95,21 @@ class _Image:
                 status = self._publish()
             result = told(self.folder)
         except Exception as error:  # whatever its fault, one image must never cost another
-            status, result, reason = "failed", {}, reason_of(error, self.task.path)
+            status, result, reason = "failed", {}, reason_of(error, self.task.part.path)
             self.trace = traceback.format_exc()
         seconds = None if status == "unchanged" else round(time.perf_counter() - began, 2)
-        return Outcome(self.task.source, self.task.name, status, seconds, reason, result)
+        part = self.task.part
+        asked = {"channel": part.channel or "", "frame": part.frame}
+        return Outcome(str(part.path), self.task.name, status, seconds, reason, result, asked)
 
     def report(self, outcome: Outcome) -> None:
         """Print the outcome with what was noticed on the way."""
-        reporter, source = self.reporter, self.task.source
+        reporter, source = self.reporter, outcome.title
         reporter.advance()
         given = {" ".join(str(warning.message).split()): warning.category for warning in self.caught}
         for sentence, category in given.items():
             if issubclass(category, FftscapeWarning):
-                reporter.warn(f"{source}: warning: {without_name(sentence, self.task.path)}")
+                reporter.warn(f"{source}: warning: {without_name(sentence, self.task.part.path)}")
             else:
                 reporter.detail(f"{source}: {category.__name__}: {sentence}")
         if outcome.status == "failed":
@@ -125,13 +127,13 @@ class _Image:
         return self.output / self.task.name
 
     def _publish(self) -> Status:
-        path, request = self.task.path, self.request
+        part, request = self.task.part, self.request
         self._stage("looking for an earlier result")
-        mark = fingerprint(path, self.task.frame, request) if path.is_file() else ""
+        mark = part.fingerprint(request) if part.path.is_file() else ""
         if mark and not request.fresh and self._is_finished(mark):
             return "unchanged"
         self._stage("reading")
-        image = formats.read(path, channel=request.channel, frame=self.task.frame, pixel_size=request.pixel_size)
+        image = formats.read(part.path, channel=part.channel, frame=part.frame, pixel_size=request.pixel_size)
         self._stage("analysing")
         record = analyze(image, settings=request.settings)
         self.notes += [*image.notes, *record.notes]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from fftscape.batch.outcome import Outcome, by
+from fftscape.batch.outcome import Outcome, Status, by
 from fftscape.files.result_folder import MANIFEST, read_manifest
 from fftscape.files.tables import write_csv
 from fftscape.files.write_errors import named_write_errors
@@ -19,8 +20,8 @@ from fftscape.views.report import REPORT
 WRITTEN = SUMMARY, FAILURES, INDEX = "summary.csv", "failures.csv", "index.html"
 THUMBNAIL = "figures/thumbnail.png"
 COLUMNS = (
-    "image", "status", "n_components", "window", "step", "area_fractions", "strongest_d_spacings", "unit", "seconds",
-    "result",
+    "image", "channel", "frame", "status", "n_components", "window", "step", "area_fractions", "strongest_d_spacings",
+    "unit", "seconds", "result",
 )  # fmt: skip
 
 
@@ -49,10 +50,23 @@ def write_summary(output: Path, outcomes: Sequence[Outcome]) -> None:
 
     # Where an image failed this time, its earlier result is still there.
     everything = [*outcomes, *_earlier(output, {outcome.name for outcome in outcomes if outcome.result})]
-    failures = [(outcome.source, outcome.reason) for outcome in everything if outcome.status == "failed"]
+    failures = [(outcome.title, outcome.reason) for outcome in everything if outcome.status == "failed"]
     _replace(output / SUMMARY, lambda path: write_csv(path, COLUMNS, map(_row, everything)))
     _replace(output / FAILURES, lambda path: write_csv(path, ("image", "reason"), failures))
     _replace(output / INDEX, lambda path: write_index([_entry(outcome) for outcome in everything], path))
+
+
+def closing_line(outcomes: Sequence[Outcome], output: Path) -> str:
+    """Return what a run says in the end: how many images ended in which way, and where to look.
+
+    Examples
+    --------
+    >>> closing_line([Outcome("a.tif", "", "failed"), Outcome("b.tif", "b", "done")], Path("out"))
+    '1 done, 1 failed; gallery: out/index.html'
+    """
+    count = Counter(outcome.status for outcome in outcomes)
+    counts = ", ".join(f"{count[status]} {status}" for status in get_args(Status) if count[status])
+    return f"{counts}; gallery: {output / INDEX}"
 
 
 def told(folder: Path) -> dict[str, Any]:
@@ -85,11 +99,11 @@ def _earlier(output: Path, known: set[str]) -> Iterable[Outcome]:
 
 def _row(outcome: Outcome) -> tuple[Any, ...]:
     result = outcome.result
+    image = outcome.source, outcome.channel, outcome.frame, outcome.status
     if not result:
-        return outcome.source, outcome.status, *(None,) * (len(COLUMNS) - 4), outcome.seconds, None
+        return *image, *(None,) * (len(COLUMNS) - len(image) - 2), outcome.seconds, None
     return (
-        outcome.source,
-        outcome.status,
+        *image,
         outcome.n_components,
         by(result["window"]),
         by(result["step"]),
@@ -111,13 +125,14 @@ def _entry(outcome: Outcome) -> Any:
     from fftscape.views.report import GalleryEntry
 
     if outcome.status == "failed":
-        return GalleryEntry(outcome.source, "", "", "failed", None, outcome.reason)
+        return GalleryEntry(outcome.title, "", "", "failed", "", outcome.reason)
     href, thumbnail = (
         f"{outcome.name}/{page}" if page in outcome.result["files"] else "" for page in (REPORT, THUMBNAIL)
     )
     return GalleryEntry(
-        outcome.name, href, thumbnail, outcome.status, outcome.n_components, outcome.result["reason"], outcome.source
-    )
+        outcome.name, href, thumbnail, outcome.status, outcome.answer, outcome.result["reason"], outcome.source,
+        outcome.part,
+    )  # fmt: skip
 
 
 def _replace(path: Path, write: Callable[[Path], None]) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from fftscape.batch.discovery import Found, Problem
-from fftscape.batch.names import Origin, folder_names, safe_name
+from fftscape.batch.names import Origin, folder_names
 from fftscape.batch.reasons import reason_of
 from fftscape.files import formats
 from fftscape.files.sidecars import companions
@@ -44,18 +44,42 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Part:
+    """An image of a file, with the channel (its full name) and the frame where these were asked for."""
+
+    path: Path
+    channel: str | None = None
+    frame: int | None = None
+
+    def fingerprint(self, request: Request) -> str:
+        """Return the SHA-256 of everything that its result depends on.
+
+        The file's path and time do not count: a touched or moved file is the same image.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        """
+        parts = {
+            "content": _sha256(self.path),
+            "beside": {companion.name: _sha256(companion) for companion in companions(self.path)},
+            "settings": request.settings,
+            "channel": self.channel,
+            "frame": self.frame,
+            "pixel_size": request.pixel_size,
+            "version": version("fftscape"),
+        }
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+@dataclass(frozen=True)
 class Task:
     """One image to analyse, what its result's manifest will say of its origin, and its folder name."""
 
-    path: Path
+    part: Part
     origin: Origin
     name: str
-    frame: int | None = None
-
-    @property
-    def source(self) -> str:
-        """The image as lines on the screen and in tables name it."""
-        return str(self.path) if self.frame is None else f"{self.path} (frame {self.frame})"
 
 
 @dataclass(frozen=True)
@@ -78,60 +102,30 @@ def plan(found: Found, request: Request, output: Path) -> Plan:
     output : Path
         Results that lie there keep their names.
     """
-    images, problems = _images(found, request)
-    origins = [Origin.of(path, safe_name(path.stem) + _ending(frame, request), output) for path, frame in images]
-    names = folder_names(origins, output, mark=lambda number: _mark(*images[number], request))
-    tasks = [
-        Task(path, origin, name, frame) for (path, frame), origin, name in zip(images, origins, names, strict=True)
-    ]
-    return Plan(tuple(tasks), problems)
-
-
-def fingerprint(path: Path, frame: int | None, request: Request) -> str:
-    """Return the SHA-256 of everything that an image's result depends on.
-
-    The file's path and time do not count: a touched or moved file is the same image.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    """
-    parts = {
-        "content": _sha256(path),
-        "beside": {companion.name: _sha256(companion) for companion in companions(path)},
-        "settings": request.settings,
-        "channel": request.channel,
-        "frame": frame,
-        "pixel_size": request.pixel_size,
-        "version": version("fftscape"),
-    }
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
-
-
-def _images(found: Found, request: Request) -> tuple[list[tuple[Path, int | None]], tuple[Problem, ...]]:
-    """Return file and frame of each image."""
-    if request.frame != "all":
-        return [(path, request.frame) for path in found.files], found.problems
-    images: list[tuple[Path, int | None]] = []
+    parts: list[Part] = []
     problems = list(found.problems)
     for path in found.files:
         try:
-            count = formats.count_frames(path, request.channel)
+            parts += _parts(path, request)
         except Exception as error:  # whatever its fault, one file must never cost another
             problems.append(Problem(str(path), reason_of(error, path)))
-        else:
-            images += [(path, frame) for frame in range(count)]
-    return images, tuple(problems)
+    origins = [Origin.of(part.path, output, channel=part.channel or "", frame=part.frame) for part in parts]
+    names = folder_names(origins, output, mark=lambda number: _mark(parts[number], request))
+    tasks = [Task(part, origin, name) for part, origin, name in zip(parts, origins, names, strict=True)]
+    return Plan(tuple(tasks), tuple(problems))
 
 
-def _ending(frame: int | None, request: Request) -> str:
-    return f"_f{frame:04d}" if request.frame == "all" else ""
+def _parts(path: Path, request: Request) -> list[Part]:
+    """Return what is asked of a file; it is opened only where that cannot be told otherwise."""
+    channel = None if request.channel is None else formats.chosen_channel(path, request.channel)
+    if request.frame != "all":
+        return [Part(path, channel, request.frame)]
+    return [Part(path, channel, frame) for frame in range(formats.count_frames(path, channel))]
 
 
-def _mark(path: Path, frame: int | None, request: Request) -> str:
+def _mark(part: Part, request: Request) -> str:
     try:
-        return fingerprint(path, frame, request)
+        return part.fingerprint(request)
     except OSError:  # reading the image will say why
         return ""
 

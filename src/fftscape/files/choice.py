@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ LUMINANCE = "luminance"
 CHANNEL_ADVICE = "--channel 0, 1 or 2 takes red, green or blue alone"
 # An image this much smaller than the largest one is a thumbnail.
 _THUMBNAIL = 0.25
+# As many as a sentence bears.
+_SPELT = 12
 
 
 def offered(entries: list[Entry]) -> list[Entry]:
@@ -61,19 +63,34 @@ def default_entry(entries: Sequence[Entry]) -> Entry:
 
 
 def chosen_entry(path: Path, entries: Sequence[Entry], channel: int | str | None) -> Entry:
-    """Find the entry that a number or a name means."""
+    """Find the entry that a number or a name means, in any case; a beginning or part that only one name has will do."""
     if channel is None:
         return default_entry(entries)
-    wanted = str(channel).strip().lower()
-    for entry in entries:
-        if entry.name.lower() == wanted:
-            return entry
-    if wanted.isdecimal() and int(wanted) < len(entries):
-        return entries[int(wanted)]
-    partly = [entry for entry in entries if wanted and not wanted.isdecimal() and wanted in entry.name.lower()]
-    if len(partly) == 1:
-        return partly[0]
-    raise InvalidSettingError(f"{path}: there is no channel {channel!r}; the file holds {_spelt(entries)}")
+    meant = _meant(entries, channel)
+    if not meant:
+        raise InvalidSettingError(f"{path}: there is no channel {channel!r}; the file holds {_spelt(entries)}")
+    if len(meant) > 1:
+        several = ", ".join(repr(entry.name) for entry in meant[:_SPELT])
+        raise InvalidSettingError(
+            f"{path}: channel {channel!r} fits {len(meant)} names ({several}{_more(meant)}); "
+            "give more of the name, or the number that inspect shows"
+        )
+    return meant[0]
+
+
+def _meant(entries: Sequence[Entry], channel: int | str) -> list[Entry]:
+    """Find what a channel may mean, by the first of these ways that finds anything."""
+    wanted = str(channel).strip().casefold()
+    is_text = bool(wanted) and not wanted.isdecimal()
+    ways: tuple[Callable[[int, str], bool], ...] = (
+        lambda _, name: name == channel,  # names may differ in case only
+        lambda _, name: name.strip().casefold() == wanted,
+        lambda index, _: wanted.isdecimal() and index == int(wanted),
+        lambda _, name: is_text and name.casefold().startswith(wanted),
+        lambda _, name: is_text and wanted in name.casefold(),
+    )
+    found = ([entry for index, entry in enumerate(entries) if way(index, entry.name)] for way in ways)
+    return next(filter(None, found), [])
 
 
 def chosen_frame(path: Path, entry: Entry, frame: int | None) -> int:
@@ -103,7 +120,10 @@ def _spelt(entries: Sequence[Entry]) -> str:
     sized = len({entry.shape for entry in entries}) > 1
     shown = [
         f"{index} {entry.name!r}" + (f" ({entry.shape[0]} x {entry.shape[1]})" if sized else "")
-        for index, entry in enumerate(entries[:12])
+        for index, entry in enumerate(entries[:_SPELT])
     ]
-    more = f" and {len(entries) - 12} more" if len(entries) > 12 else ""
-    return f"{len(entries)} image{'s' if len(entries) > 1 else ''}: {', '.join(shown)}{more}"
+    return f"{len(entries)} image{'s' if len(entries) > 1 else ''}: {', '.join(shown)}{_more(entries)}"
+
+
+def _more(entries: Sequence[Entry]) -> str:
+    return f" and {len(entries) - _SPELT} more" if len(entries) > _SPELT else ""

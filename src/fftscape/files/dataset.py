@@ -145,6 +145,8 @@ def description(record: AnalysisRecord) -> dict[str, Any]:
             "format": FORMAT,
             "name": image.name,
             "source": image.source,
+            "channel": image.channel,
+            "frame": image.frame,
             "pixel_size": image.pixel_size,
             "unit": image.unit,
             "calibration_source": image.calibration_source,
@@ -191,7 +193,8 @@ def record_from(array: Callable[[str], npt.NDArray[Any]], plain: Mapping[str, An
     """
     image = Image(
         array("image"), _pair(plain["pixel_size"], float), plain["unit"], plain["name"], plain["calibration_source"],
-        plain["source"], plain["image_metadata"], tuple(plain["image_notes"]),
+        plain["source"], plain["image_metadata"], tuple(plain["image_notes"]), plain.get("channel", ""),
+        plain.get("frame"),
     )  # fmt: skip
     grid = WindowGrid(
         _pair(plain["window"], int), _pair(plain["step"], int), array("origin_y"), array("origin_x"),

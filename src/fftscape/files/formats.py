@@ -156,8 +156,9 @@ def read(
     path : str or Path
         The file; its content tells the format where it can, its suffix otherwise.
     channel : int or str, optional
-        Number or name of the image where the file holds several (`list_images` names them). Left
-        out: the largest one that is data, not a rendering; for colour pictures the luminance.
+        Number or name of the image where the file holds several (`list_images` names them), in any
+        case; a beginning that only one name has will do. Left out: the largest one that is data,
+        not a rendering; for colour pictures the luminance.
     frame : int, optional
         Frame of a stack, from 0; the first one if left out.
     pixel_size : str, optional
@@ -207,7 +208,8 @@ def read(
     notes = [*choice, *entry.notes, *grey.notes, *advice, *remarks]
     return Image(
         grey.data, calibration.pixel_size, calibration.unit, _name(path, entry, channel, frame), calibration.source,
-        str(path), entry.metadata, tuple(dict.fromkeys(notes)),
+        str(path), entry.metadata, tuple(dict.fromkeys(notes)), entry.name if len(entries) > 1 else "",
+        index if entry.n_frames > 1 else None,
     )  # fmt: skip
 
 
@@ -247,6 +249,33 @@ def list_images(path: str | Path) -> tuple[ImageInfo, ...]:
         )
         for index, entry in enumerate(entries)
     )  # fmt: skip
+
+
+def chosen_channel(path: str | Path, channel: int | str) -> str:
+    """Return the full name of the channel that a number or part of a name means.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    channel : int or str
+        As in `read`.
+
+    Raises
+    ------
+    UnreadableFileError, BackendUnavailableError, InvalidSettingError
+        As in `read`.
+
+    Examples
+    --------
+    >>> import numpy as np, tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "two.npz"
+    >>> np.savez(path, Height=np.zeros((4, 6)), Phase=np.zeros((4, 6)))
+    >>> chosen_channel(path, 1), chosen_channel(path, "h")
+    ('Phase', 'Height')
+    """
+    path = Path(path)
+    return chosen_entry(path, _opened(path)[1], channel).name
 
 
 def count_frames(path: str | Path, channel: int | str | None = None) -> int:

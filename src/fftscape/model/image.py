@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from fftscape.model.arrays import ReadOnlyArrays
@@ -48,6 +50,10 @@ class Image(ReadOnlyArrays):
         What the file says about itself, plain values only.
     notes : tuple of str
         What was done or noticed while reading ('RGB converted to luminance').
+    channel : str
+        Which of the images of its file it is; '' where the file holds one only.
+    frame : int or None
+        Which frame of a stack it is, from 0; None where it is none.
 
     Examples
     --------
@@ -65,6 +71,8 @@ class Image(ReadOnlyArrays):
     source: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    channel: str = ""
+    frame: int | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,6 +83,12 @@ class Image(ReadOnlyArrays):
     def is_calibrated(self) -> bool:
         """Whether distances have a physical unit."""
         return self.unit != PIXEL_UNIT
+
+    @cached_property
+    def is_constant(self) -> bool:
+        """Whether all finite pixels are equal."""
+        known = self.data[np.isfinite(self.data)]
+        return known.size > 0 and bool(known.min() == known.max())
 
     @property
     def field_of_view(self) -> tuple[float, float]:

@@ -72,11 +72,11 @@ def _overview(record: AnalysisRecord, blocks: Blocks) -> Figure:
     pairs = 2 if n <= 8 else 3
     rows, columns = 1 + -(-n // pairs), 2 * pairs
     panel = _panel_height(record, 3.0, least=2.4)
-    width, height = 3.45 * columns, 0.75 + 0.65 + rows * (panel + 0.65)
+    width, height = 3.65 * columns, 0.75 + 0.65 + rows * (panel + 0.65)
     figure = Figure(figsize=(width, height))
     grid = figure.add_gridspec(
         rows, columns, left=0.45 / width, right=1 - 0.55 / width, top=1 - 0.95 / height, bottom=0.45 / height,
-        wspace=0.28, hspace=0.65 / panel,
+        wspace=0.38, hspace=0.65 / panel,
     )  # fmt: skip
     figure.text(
         0.45 / width, 1 - 0.28 / height, _drawable(shortened(record.image.name, 90)), fontsize=13, fontweight="bold",
@@ -183,8 +183,9 @@ def _residual_figure(record: AnalysisRecord) -> Figure:
 
 
 def _scree_figure(record: AnalysisRecord) -> Figure:
-    figure = _blank(PANEL + 0.95, 3.55)
-    plot_scree(record.scree, _axes_at(figure, 0.6, 1.05, PANEL + 0.25, 2.2), text_width=72)
+    figure = _blank(PANEL + 0.95, 2.95)
+    # The report says the reason beside it.
+    plot_scree(record.scree, _axes_at(figure, 0.6, 0.45, PANEL + 0.25, 2.2), text_width=None)
     return figure
 
 

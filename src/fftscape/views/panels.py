@@ -102,7 +102,7 @@ def plot_residual(record: AnalysisRecord, ax: Axes) -> Axes:
     # Its places matter more than its level, which is never near zero for noisy images.
     low = float(values.min()) if values.size and values.min() < values.max() else 0.0
     mesh = _map(record, record.residual, ax, colours=style.RESIDUAL_COLOURS, low=low)
-    ax.set_title("Residual: not described")
+    ax.set_title("Residual (part not described)")
     _image_frame(record, ax, bar="black", rim="white")
     _colour_bar(mesh, ax)
     return ax
@@ -142,7 +142,7 @@ def plot_factor(record: AnalysisRecord, component: int, ax: Axes) -> Axes:
     return ax
 
 
-def plot_scree(scree: Scree, ax: Axes, *, text_width: int = 60) -> Axes:
+def plot_scree(scree: Scree, ax: Axes, *, text_width: int | None = 60) -> Axes:
     """Draw the eigenvalues, the null reference and the threshold, the chosen number and why.
 
     Parameters
@@ -152,8 +152,8 @@ def plot_scree(scree: Scree, ax: Axes, *, text_width: int = 60) -> Axes:
         as many as components were chosen.
     ax : Axes
         Where to draw.
-    text_width : int
-        Characters in a line of the reason below the axes.
+    text_width : int or None
+        Characters in a line of the reason below the axes; None leaves it out.
 
     Returns
     -------
@@ -177,10 +177,11 @@ def plot_scree(scree: Scree, ax: Axes, *, text_width: int = 60) -> Axes:
         )  # fmt: skip
     _scree_axes(scree, ax)
     ax.set_title(f"n = {scree.n_components}", fontweight="bold")
-    ax.annotate(
-        textwrap.fill(scree.reason, text_width), (0, 0), xycoords="axes fraction", xytext=(0, -34),
-        textcoords="offset points", va="top", fontsize=7.5, color=style.INK, parse_math=False, gid="reason",
-    )  # fmt: skip
+    if text_width is not None:
+        ax.annotate(
+            textwrap.fill(scree.reason, text_width), (0, 0), xycoords="axes fraction", xytext=(0, -34),
+            textcoords="offset points", va="top", fontsize=7.5, color=style.INK, parse_math=False, gid="reason",
+        )  # fmt: skip
     return ax
 
 
@@ -202,7 +203,7 @@ def _scree_axes(scree: Scree, ax: Axes) -> None:
     ax.set_xlim(0.4, len(values) + 0.6)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     ax.set_xlabel("eigenvalue number", labelpad=1)
-    ax.set_ylabel("eigenvalue", labelpad=1)
+    ax.set_ylabel("eigenvalue", labelpad=4)
     ax.spines[["top", "right"]].set_visible(False)
     # Beside the title, where it hides no eigenvalue.
     ax.legend(

@@ -17,7 +17,7 @@ from fftscape.model.image import Image
 from fftscape.model.records import AnalysisRecord, Peaks
 from fftscape.views.figures import render_figures
 from fftscape.views.style import PALETTE
-from fftscape.views.wording import answer, measured, percent, shown_length, shown_unit
+from fftscape.views.wording import answer, below_half_turn, measured, percent, shown_length, shown_unit
 
 REPORT = "report.html"
 SPOTS_IN_CAPTION = 4
@@ -39,21 +39,24 @@ class GalleryEntry:
         Path of a picture, relative to the gallery ('scan 1/figures/thumbnail.png'); '' where there is none.
     status : str
         'done', 'failed' and the like.
-    n_components : int or None
-        Number of structures; None where nothing was found out.
+    answer : str
+        The result in a few words; '' where nothing was found out.
     detail : str
         One sentence: what was found, or why it failed.
     source : str
         The image as the user named it, where that says more than the name.
+    part : str
+        Its channel and frame, where the file holds several.
     """
 
     name: str
     href: str
     thumbnail: str
     status: str
-    n_components: int | None
+    answer: str
     detail: str
     source: str = ""
+    part: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,10 @@ def _calibration(image: Image) -> Iterator[tuple[str, str]]:
     if image.source:
         # The name only: a report that is handed on tells nobody's folders.
         yield "File", os.path.basename(image.source)
+    if image.channel:
+        yield "Channel", image.channel
+    if image.frame is not None:
+        yield "Frame", f"{image.frame} (counted from 0)"
 
 
 def _components(record: AnalysisRecord, figures: Mapping[str, bytes]) -> Iterator[_Component]:
@@ -204,7 +211,7 @@ def _spots(peaks: Peaks) -> Iterator[_Spot]:
         yield _Spot(
             component=int(peaks.component[row]),
             d_spacing=f"{_bracketed(spacing)} {shown_unit(peaks.unit)}",
-            angle=f"{_bracketed(angle)}°",
+            angle=f"{_bracketed(below_half_turn(angle))}°",
             frequency=f"{1 / peaks.d_spacing[row]:.4g}",
             intensity=f"{peaks.intensity[row]:.2f}",
             significance=f"{peaks.significance[row]:.0f}",

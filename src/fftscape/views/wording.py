@@ -86,12 +86,41 @@ def shortened(text: str, length: int) -> str:
     return f"{text[:head]}…{text[len(text) - (length - head - 1) :]}"
 
 
+def below_half_turn(angle: str) -> str:
+    """Return a printed angle of [0, 180) degrees with 0 in place of 180, which rounding may make of it.
+
+    Examples
+    --------
+    >>> below_half_turn("180.0 ± 0.4"), below_half_turn("180"), below_half_turn("179.9 ± 0.4")
+    ('0.0 ± 0.4', '0', '179.9 ± 0.4')
+    """
+    return angle.replace("180", "0", 1) if angle.startswith("180") else angle
+
+
+def brief_answer(n_components: int, rule: str, *, is_constant: bool) -> str:
+    """Return the result in a few words.
+
+    Examples
+    --------
+    >>> brief_answer(3, "noise-null", is_constant=False), brief_answer(1, "user", is_constant=False)
+    ('3 structures', '1 component, as asked')
+    >>> brief_answer(1, "noise-null", is_constant=False), brief_answer(1, "noise-null", is_constant=True)
+    ('no second structure found', 'no structure: all pixels are equal')
+    """
+    if is_constant:
+        return "no structure: all pixels are equal"
+    if rule == "user":
+        return f"{n_components} component{'s' if n_components != 1 else ''}, as asked"
+    return "no second structure found" if n_components == 1 else f"{n_components} structures"
+
+
 def answer(record: AnalysisRecord) -> str:
     """Return the result in one sentence."""
     n = record.n_components
     asked = record.scree.rule == "user"
-    if n == 1:
-        return "One component, as asked." if asked else "No second structure found."
+    if n == 1 or record.image.is_constant:
+        brief = brief_answer(n, record.scree.rule, is_constant=record.image.is_constant)
+        return f"{brief[0].upper()}{brief[1:]}."
     found = f"Split into {n} components, as asked" if asked else f"{n} structures found"
     parts = [f"{percent(share)}" for share in record.area_fractions[:6]]
     rest = " and smaller parts" if n > 6 else ""
