@@ -60,14 +60,24 @@ def good(tmp_path: Path) -> Path:
         (("run", "x.tif", "-o", "out", "--window"), "--window"),
         (("run", "x.tif", "-o", "out", "--window", "big"), "--window"),
         (("run", "x.tif", "-o", "out", "--window", "1x2x3"), "--window"),
-        (("run", "x.tif", "-o", "out", "--window", "0"), "windows.size"),
-        (("run", "x.tif", "-o", "out", "--step", "-3"), "windows.step"),
+        (
+            ("run", "x.tif", "-o", "out", "--window", "0"),
+            "--window must be a number of pixels from 1 (64) or height x width (64x96), not '0'",
+        ),
+        (("run", "x.tif", "-o", "out", "--step", "-3"), "--step must be a number of pixels from 1"),
         (("run", "x.tif", "-o", "out", "--components", "many"), "--components"),
-        (("run", "x.tif", "-o", "out", "--components", "0"), "n_components"),
+        (
+            ("run", "x.tif", "-o", "out", "--components", "0"),
+            "--components must be a whole number from 1 or 'auto', not '0'",
+        ),
         (("run", "x.tif", "-o", "out", "--preset", "best"), "default, published"),
-        (("run", "x.tif", "-o", "out", "--pixel-size", "0.02"), "'0.02'"),
+        (
+            ("run", "x.tif", "-o", "out", "--pixel-size", "3"),
+            "--pixel-size: '3' is not a pixel size; give a positive number with a unit",
+        ),
         (("run", "x.tif", "-o", "out", "--pixel-size", "-1 nm"), "'-1 nm'"),
         (("run", "x.tif", "-o", "out", "--frame", "last"), "--frame"),
+        (("run", "x.tif", "-o", "out", "--frame", "-1"), "--frame must be a whole number from 0 or 'all', not '-1'"),
         (("run", "x.tif", "-o", "out", "--config", "no such.toml"), "no such.toml"),
         (("analyse", "x.tif"), "analyse"),
         (("verify",), "OUT"),
@@ -164,11 +174,17 @@ def test_bad_images_never_cost_the_good_one(good: Path, tmp_path: Path) -> None:
     assert ran.returncode == 3
     assert check(tmp_path / "out" / "good") == ()
     assert f"{good}: 2 components, as asked" in ran.stdout
+    assert ran.stdout.splitlines()[-1] == f"1 done, {len(BAD)} failed; gallery: {tmp_path / 'out' / 'index.html'}"
     with (tmp_path / "out" / "failures.csv").open(encoding="utf-8", newline="") as file:
         header, *failures = csv.reader(file)
     assert header == ["image", "reason"]
     assert [f"{image}: {reason}" for image, reason in failures] == ran.stderr.splitlines()
     assert {image for image, _ in failures} == {str(path) for path in inputs}
+
+
+def test_quiet_says_nothing_where_nothing_is_wrong(good: Path, tmp_path: Path) -> None:
+    ran = fftscape("run", good, "-o", tmp_path / "out", "--quiet", *FAST)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
 def test_a_missing_extra_names_the_command_that_installs_it(tmp_path: Path) -> None:
@@ -184,7 +200,7 @@ def test_constant_image_is_one_component_and_a_warning(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.full((60, 84), 7.0))
     ran = fftscape("run", tmp_path / "flat.npy", "-o", tmp_path / "out")
     assert ran.returncode == 0
-    assert ran.stdout.startswith(f"{tmp_path / 'flat.npy'}: no second structure found, window ")
+    assert ran.stdout.startswith(f"{tmp_path / 'flat.npy'}: no structure: all pixels are equal, window ")
     assert any("warning: " in line and "all pixels are equal" in line for line in ran.stderr.splitlines())
 
 
@@ -206,6 +222,8 @@ def test_unwritable_output_fails_at_once(good: Path, tmp_path: Path) -> None:
         assert line.startswith("fftscape: ")
         assert str(output) in line
         assert ran.stdout == ""
+        if output != "/proc/fftscape-out":
+            assert line.endswith(f"; {tmp_path / 'file'} is a file, choose another folder.")
     assert fftscape("demo", "-o", tmp_path / "file").returncode == 1
     assert (tmp_path / "file").read_text() == "in the way"
 

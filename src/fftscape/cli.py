@@ -113,23 +113,27 @@ def run(
         options = {
             "preset": preset,
             "windows": _given(size=_pair(window, "--window"), step=_pair(step, "--step")),
-            "rank": _given(n_components=_number_or(components, "auto", "--components")),
+            "rank": _given(n_components=_number_or(components, "auto", "--components", least=1)),
         }
         settings = _settings(config, options)
         from fftscape.batch.run import run as run_batch
+        from fftscape.batch.summary import closing_line
         from fftscape.batch.tasks import Request
         from fftscape.files.calibration import parse_pixel_size
 
         if pixel_size is not None:
-            parse_pixel_size(pixel_size)  # refused once here, not once for each image
+            with _named("--pixel-size"):
+                parse_pixel_size(pixel_size)  # refused once here, not once for each image
         request = Request(
             settings,
             channel=_number_or_text(channel),
-            frame=cast("int | Literal['all'] | None", _number_or(frame, "all", "--frame")),
+            frame=cast("int | Literal['all'] | None", _number_or(frame, "all", "--frame", least=0)),
             pixel_size=pixel_size,
             fresh=fresh,
         )
-        outcomes = run_batch(inputs, output, request=request, reporter=_reporter(quiet))
+        reporter = _reporter(quiet)
+        outcomes = run_batch(inputs, output, request=request, reporter=reporter)
+        reporter.say(closing_line(outcomes, output))
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     raise typer.Exit(_exit_code(done=len(outcomes) - failed, failed=failed))
 
@@ -223,10 +227,8 @@ def _settings(config: Path | None, options: Mapping[str, Any]) -> Settings:
     if not isinstance(preset, str) or preset not in PRESETS:
         where = "--preset" if options["preset"] is not None else f"--config {config}: preset"
         raise InvalidSettingError(f"{where} must be one of {', '.join(PRESETS)}, not {preset!r}.")
-    try:
+    with _named(f"--config {config}"):
         settings = merged(PRESETS[preset], {**from_file, "preset": preset})
-    except InvalidSettingError as error:
-        raise InvalidSettingError(f"--config {config}: {error}") from None
     return merged(settings, {name: value for name, value in options.items() if value})
 
 
@@ -241,6 +243,15 @@ def _toml(path: Path) -> dict[str, Any]:
         raise InvalidSettingError(f"--config {path} is not valid TOML: {error}.") from None
 
 
+@contextlib.contextmanager
+def _named(option: str) -> Iterator[None]:
+    """Put the option's name before what is wrong with its value."""
+    try:
+        yield
+    except InvalidSettingError as error:
+        raise InvalidSettingError(f"{option}: {error}") from None
+
+
 def _given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
@@ -252,15 +263,17 @@ def _pair(text: str | None, option: str) -> tuple[int, int] | None:
         numbers = [int(part) for part in text.lower().split("x")]
     except ValueError:
         numbers = []
-    if len(numbers) not in (1, 2):
-        raise InvalidSettingError(f"{option} must be a number of pixels (64) or height x width (64x96), not {text!r}.")
+    if len(numbers) not in (1, 2) or min(numbers) < 1:
+        raise InvalidSettingError(
+            f"{option} must be a number of pixels from 1 (64) or height x width (64x96), not {text!r}."
+        )
     return numbers[0], numbers[-1]
 
 
-def _number_or(text: str | None, word: str, option: str) -> int | str | None:
+def _number_or(text: str | None, word: str, option: str, *, least: int) -> int | str | None:
     value = _number_or_text(text)
-    if isinstance(value, str) and value != word:
-        raise InvalidSettingError(f"{option} must be a whole number or '{word}', not {text!r}.")
+    if (isinstance(value, str) and value != word) or (isinstance(value, int) and value < least):
+        raise InvalidSettingError(f"{option} must be a whole number from {least} or '{word}', not {text!r}.")
     return value
 
 

@@ -179,7 +179,7 @@ def parse_pixel_size(text: str) -> Calibration:
         if given.is_known:
             return given
     raise InvalidSettingError(
-        f"pixel size {text!r} is not understood; give a positive number with a unit of length, "
+        f"{text!r} is not a pixel size; give a positive number with a unit of length, "
         "like '0.02 nm', or height x width, like '0.02x0.03 nm' (pm, nm, um, mm, m, angstrom, 1/nm)"
     )
 
