@@ -123,16 +123,18 @@ def test_pixel_size_gives_the_unit_of_the_spots(result: Result, tmp_path: Path) 
 def test_channel_by_number_and_name(image: Path, tmp_path: Path) -> None:
     first, second = np.load(image), np.load(image)[::-1] * 2
     np.savez(tmp_path / "two.npz", topography=first, current=second)
-    for option, expected in (("0", first), ("1", second), ("current", second), ("topography", first)):
-        assert command("run", tmp_path / "two.npz", "-o", tmp_path / "out", *FAST, "--channel", option).code == 0
-        assert np.array_equal(load_record(tmp_path / "out" / "two").image.data, expected)
+    channels = {"topography": first, "current": second}
+    for option, name in (("0", "topography"), ("1", "current"), ("Current", "current"), ("topo", "topography")):
+        output = tmp_path / option
+        assert command("run", tmp_path / "two.npz", "-o", output, *FAST, "--channel", option).code == 0
+        assert np.array_equal(load_record(output / f"two_{name}").image.data, channels[name])
 
 
 def test_frame_one_and_all(image: Path, tmp_path: Path) -> None:
     stack = np.stack([np.load(image), np.load(image)[:, ::-1]])
     np.save(tmp_path / "s.npy", stack)
     assert command("run", tmp_path / "s.npy", "-o", tmp_path / "one", *FAST, "--frame", 1).code == 0
-    assert np.array_equal(load_record(tmp_path / "one" / "s").image.data, stack[1])
+    assert np.array_equal(load_record(tmp_path / "one" / "s_f0001").image.data, stack[1])
     assert command("run", tmp_path / "s.npy", "-o", tmp_path / "all", *FAST, "--frame", "all").code == 0
     for frame in (0, 1):
         assert np.array_equal(load_record(tmp_path / "all" / f"s_f{frame:04d}").image.data, stack[frame])
