@@ -245,8 +245,7 @@ def _usable_pixels(image: Image, notes: Notes) -> BoolArray:
     usable: BoolArray = np.isfinite(image.data)
     if not usable.any():
         raise InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")
-    known = image.data[usable]
-    if known.min() == known.max():
+    if image.is_constant:
         notes.warn(f"{image.name}: all pixels are equal, so there is no structure to find.", OddImageWarning)
         return usable
     blank = _blank_edges(image.data)
