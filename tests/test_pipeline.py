@@ -349,6 +349,16 @@ def test_every_setting_has_an_effect(analysis, scene, changes):
     assert not np.allclose(other.factors, analysis.factors, rtol=1e-6)
 
 
+def test_the_seed_of_the_noise_changes_the_null(scene):
+    one, two, again = (
+        fs.analyze(scene.image, window=48, n_components=2, settings=merged(Settings(), {"rank": {"seed": seed}})).scree
+        for seed in (0, 1, 0)
+    )
+    assert one.null_variance[0] == again.null_variance[0] != two.null_variance[0]
+    assert two.null_variance[0] == pytest.approx(one.null_variance[0], rel=0.1)
+    np.testing.assert_array_equal(one.explained_variance, two.explained_variance)
+
+
 def test_other_images_are_described_by_the_same_factors(analysis, scene):
     swapped = replace(scene.image, data=np.ascontiguousarray(scene.image.data[:, ::-1]), name="swapped")
     again = analysis.transform(scene.image)
