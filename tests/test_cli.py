@@ -87,7 +87,22 @@ Result = Callable[..., dict[str, Any]]
 def test_window_and_step(result: Result, options: tuple[str, ...], window: list[int], step: list[int]) -> None:
     found = result(*options, "--components", "2")
     assert (found["window"], found["step"]) == (window, step)
-    assert found["settings"]["windows"] == {"size": window, "step": step}
+    assert found["settings"]["windows"] == {"size": window, "step": step, "keep_burned_in": False}
+
+
+def test_burned_in_things_are_left_out_unless_they_are_wanted(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).normal(size=(80, 120)).astype(np.float32)
+    pixels[60:] = 0
+    path = tmp_path / "x.npy"
+    np.save(path, pixels)
+    options = ("run", path, "-o", tmp_path / "out", "--window", 24, "--step", 8, "--components", 1)
+    command(*options)
+    notes = read_manifest(tmp_path / "out" / "x")["notes"]
+    assert any("blank edges are left out (rows: 0 at the top, 20 at the bottom;" in note for note in notes)
+    command(*options, "--keep-burned-in")
+    manifest = read_manifest(tmp_path / "out" / "x")
+    assert manifest["settings"]["windows"]["keep_burned_in"] is True
+    assert not any("left out (rows" in note for note in manifest["notes"])
 
 
 def test_left_out_window_is_chosen_and_said(image: Path, tmp_path: Path) -> None:

@@ -191,6 +191,7 @@ def test_blank_borders_are_left_out_and_said(scene):
 def test_blank_places_inside_are_left_out_and_said(scene):
     data = scene.image.data.copy()
     data[80:180, 40:130] = 0
+    data[80:84, 40:80] = scene.image.data[80:84, 40:80]  # or it would be a box that somebody drew
     with pytest.warns(OddImageWarning, match=r"\d+ of \d+ windows are blank"):
         analysis = fs.analyze(replace(scene.image, data=data), window=(48, 36), step=(12, 10), n_components=3)
     assert (analysis.labels[128:132, 76:94] == -1).all()

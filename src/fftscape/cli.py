@@ -97,6 +97,10 @@ def run(
         str | None,
         typer.Option(metavar=CHOICES_OF_PRESET, help="All other settings; 'published' = as in the 2020 paper."),
     ] = None,
+    keep_burned_in: Annotated[
+        bool | None,
+        typer.Option("--keep-burned-in", help="Analyse data bars, scale bars and blank edges too.", show_default=False),
+    ] = None,
     pixel_size: Annotated[
         str | None, typer.Option(metavar='"0.02 nm"', help="Height and width of a pixel; wins over the file.")
     ] = None,
@@ -112,7 +116,9 @@ def run(
     with _one_line_endings():
         options = {
             "preset": preset,
-            "windows": _given(size=_pair(window, "--window"), step=_pair(step, "--step")),
+            "windows": _given(
+                size=_pair(window, "--window"), step=_pair(step, "--step"), keep_burned_in=keep_burned_in
+            ),
             "rank": _given(n_components=_number_or(components, "auto", "--components", least=1)),
         }
         settings = _settings(config, options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,10 +16,14 @@ from fftscape.model.image import Image
 from fftscape.model.records import LocalSpectra, WindowAdvice, WindowGrid
 from fftscape.model.settings import PRESETS, Preset, Settings, as_pair, merged
 from fftscape.stages import advisor
+from fftscape.stages.overlays import Overlays, find_overlays
 from fftscape.stages.windows import window_grid
 
 ArrayLike = npt.NDArray[Any]
 WindowLike = int | tuple[int, int] | None
+
+# Fewer windows than this cannot be compared with one another.
+_FEW_WINDOWS = 6
 
 
 class Notes:
@@ -87,7 +92,8 @@ def suggest_window(image: Image | ArrayLike) -> WindowAdvice:
     Parameters
     ----------
     image : Image or ndarray, shape (y, x)
-        Real numbers; NaN and infinity mark pixels without data.
+        Real numbers; NaN and infinity mark pixels without data. Data bars and other things that
+        were burned in are not looked at.
 
     Returns
     -------
@@ -105,7 +111,7 @@ def suggest_window(image: Image | ArrayLike) -> WindowAdvice:
     >>> fs.suggest_window(fs.synthetic.demo_scene().image).size
     (96, 96)
     """
-    return advisor.suggest_window(as_image(image))
+    return advisor.suggest_window(_image_part(as_image(image), keep_burned_in=False))
 
 
 def resolve_settings(
@@ -168,7 +174,7 @@ def with_windows(settings: Settings, image: Image, notes: Notes) -> Settings:
     """
     size, step = settings.windows.size, settings.windows.step
     if size is None:
-        advice = advisor.suggest_window(image)
+        advice = advisor.suggest_window(_image_part(image, keep_burned_in=settings.windows.keep_burned_in))
         size = advice.size
         notes.add(f"Window {size[0]}x{size[1]} px chosen by the advisor: {'; '.join(advice.reasons)}.")
     if step is None:
@@ -187,7 +193,7 @@ def laid_grid(image: Image, settings: Settings, notes: Notes) -> WindowGrid:
     settings : Settings
         With window and step filled in.
     notes : Notes
-        Told about constant images and about windows that take no part.
+        Told about constant images, about what was burned in, and about windows that take no part.
 
     Returns
     -------
@@ -202,7 +208,7 @@ def laid_grid(image: Image, settings: Settings, notes: Notes) -> WindowGrid:
     size, step = settings.windows.size, settings.windows.step
     assert size is not None
     assert step is not None
-    grid = window_grid(_usable_pixels(image, notes), size, step)
+    grid = window_grid(_usable_pixels(image, settings, notes), size, step)
     if step[0] > size[0] or step[1] > size[1]:
         notes.warn(
             f"The step {step[0]}x{step[1]} is larger than the window {size[0]}x{size[1]}: "
@@ -212,7 +218,7 @@ def laid_grid(image: Image, settings: Settings, notes: Notes) -> WindowGrid:
     if not grid.valid.all():
         notes.warn(
             f"{grid.valid.size - grid.n_valid} of {grid.valid.size} windows hold pixels without data "
-            "(NaN or infinite) and take no part.",
+            "(NaN, infinite or left out) and take no part.",
             OddImageWarning,
         )
     return grid
@@ -241,47 +247,58 @@ def check_number(settings: Settings, spectra: LocalSpectra) -> None:
         )
 
 
-def _usable_pixels(image: Image, notes: Notes) -> BoolArray:
+def _usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
+    """Tell which pixels belong to the image: finite, and not burned in unless the user wants those too."""
     usable: BoolArray = np.isfinite(image.data)
     if not usable.any():
         raise InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")
     if image.is_constant:
         notes.warn(f"{image.name}: all pixels are equal, so there is no structure to find.", OddImageWarning)
         return usable
-    blank = _blank_edges(image.data)
-    if any(blank):
-        top, bottom, left, right = blank
-        rows, columns = image.shape
-        usable[:top] = usable[rows - bottom :] = usable[:, :left] = usable[:, columns - right :] = False
+    overlays = _overlays(image, keep_burned_in=settings.windows.keep_burned_in)
+    if overlays is None:
+        return usable
+    without: BoolArray = usable & ~overlays.mask
+    if _number_of_windows(without, settings) < min(_FEW_WINDOWS, _number_of_windows(usable, settings)):
         notes.warn(
-            f"{image.name}: blank edges are left out (rows: {top} at the top, {bottom} at the bottom; columns: "
-            f"{left} at the left, {right} at the right).",
+            f"{image.name}: what was burned in is analysed too, since hardly a window of this size is free of it; "
+            "a smaller window could leave it out.",
             OddImageWarning,
         )
-    return usable
+        return usable
+    for sentence in overlays.sentences:
+        notes.warn(f"{image.name}: {sentence}.", OddImageWarning)
+    left = image.data[without]
+    if (left == left[0]).all():
+        notes.warn(f"{image.name}: all other pixels are equal, so there is no structure to find.", OddImageWarning)
+    return without
 
 
-def _blank_edges(data: ArrayLike) -> tuple[int, int, int, int]:
-    """Count the blank rows at the top and bottom and the blank columns at the left and right."""
-    counts = [0, 0, 0, 0]
-    found = True
-    while found:  # a blank column of another value hides the blank rows it crosses until it is cut off
-        found = False
-        for side in range(4):
-            rows, columns = data.shape
-            within = data[counts[0] : rows - counts[1], counts[2] : columns - counts[3]]
-            more = _blank_rows((within, within[::-1], within.T, within.T[::-1])[side])
-            counts[side] += more
-            found = found or more > 0
-    return counts[0], counts[1], counts[2], counts[3]
+def _overlays(image: Image, *, keep_burned_in: bool) -> Overlays | None:
+    """Find what was burned in; None where nothing was, or where the user wants it."""
+    if keep_burned_in or image.is_constant or not np.isfinite(image.data).any():
+        return None
+    overlays = find_overlays(image.data)
+    return overlays if overlays.sentences else None
 
 
-def _blank_rows(data: ArrayLike) -> int:
-    """Count the rows at the beginning that all hold one value, as drift correction and stitching leave them."""
-    constant = (data == data[:, :1]).all(axis=1)
-    same = constant & (data[:, 0] == data[0, 0])
-    count = int(np.argmin(same)) if not same.all() else 0
-    # A single row may be chance, a constant row of another value next to them makes them stripes, and
-    # where most of the next row goes on with the same value they are an image's empty background.
-    is_edge = count > 1 and not constant[count] and np.mean(data[count] != data[0, 0]) > 0.5
-    return count if is_edge else 0
+def _number_of_windows(usable: BoolArray, settings: Settings) -> int:
+    assert settings.windows.size is not None
+    assert settings.windows.step is not None
+    try:
+        return window_grid(usable, settings.windows.size, settings.windows.step).n_valid
+    except InvalidSettingError:  # there is none, or the window is larger than the image, which is told later
+        return 0
+
+
+def _image_part(image: Image, *, keep_burned_in: bool) -> Image:
+    """Return the part of an image that holds no overlay along its edges, with NaN for those inside."""
+    overlays = _overlays(image, keep_burned_in=keep_burned_in)
+    if overlays is None or overlays.mask.all():
+        return image
+    rows, columns = (np.flatnonzero(~overlays.mask.all(axis=axis)) for axis in (1, 0))
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    data, mask = image.data[part], overlays.mask[part]
+    if mask.any():
+        data = np.where(mask, np.nan, data)
+    return replace(image, data=data)

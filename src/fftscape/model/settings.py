@@ -34,10 +34,14 @@ class _Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class WindowSettings(_Frozen, frozen=True, kw_only=True):
-    """The moving window, in pixels, axis order (y, x); None leaves the choice to the advisor."""
+    """The moving window, in pixels, axis order (y, x); None leaves the choice to the advisor.
+
+    `keep_burned_in` lets windows hold data bars, scale bars and blank edges, which otherwise take no part.
+    """
 
     size: Pair | None = None
     step: Pair | None = None
+    keep_burned_in: bool = False
 
 
 class SpectraSettings(_Frozen, frozen=True, kw_only=True):
