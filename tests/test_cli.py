@@ -105,6 +105,12 @@ def test_burned_in_things_are_left_out_unless_they_are_wanted(tmp_path: Path) ->
     assert not any("left out (rows" in note for note in manifest["notes"])
 
 
+def test_rotation_tolerance_is_a_setting(result: Result) -> None:
+    options = ("--window", "24", "--step", "8", "--components", "1")
+    assert result(*options)["settings"]["rotation"] == {"tolerant": False}
+    assert result(*options, "--rotation-tolerant", "--fresh")["settings"]["rotation"] == {"tolerant": True}
+
+
 def test_left_out_window_is_chosen_and_said(image: Path, tmp_path: Path) -> None:
     ran = command("run", image, "-o", tmp_path / "out", "--components", "2")
     window, step = read_manifest(tmp_path / "out" / "x")["window"], read_manifest(tmp_path / "out" / "x")["step"]
@@ -116,7 +122,7 @@ def test_components(result: Result) -> None:
     found = result("--window", 24, "--step", 12, "--components", 3)
     assert (found["n_components"], found["rule"]) == (3, "user")
     found = result("--window", 24, "--step", 12, "--components", "auto")
-    assert found["rule"] == "noise-null"
+    assert found["rule"] == "regions"
     assert found["settings"]["rank"]["n_components"] == "auto"
 
 

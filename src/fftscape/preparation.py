@@ -183,17 +183,17 @@ def with_windows(settings: Settings, image: Image, notes: Notes) -> Settings:
     return merged(settings, {"windows": {"size": size, "step": step}})
 
 
-def laid_grid(image: Image, settings: Settings, notes: Notes) -> WindowGrid:
+def laid_grid(usable: BoolArray, settings: Settings, notes: Notes) -> WindowGrid:
     """Lay the windows of complete settings over the pixels that hold data.
 
     Parameters
     ----------
-    image : Image
-        What to lay them over.
+    usable : ndarray of bool, shape (y, x)
+        False for pixels that hold no data, see `usable_pixels`.
     settings : Settings
         With window and step filled in.
     notes : Notes
-        Told about constant images, about what was burned in, and about windows that take no part.
+        Told about windows that take no part.
 
     Returns
     -------
@@ -203,12 +203,12 @@ def laid_grid(image: Image, settings: Settings, notes: Notes) -> WindowGrid:
     Raises
     ------
     InvalidSettingError
-        If no pixel is finite, or the window does not fit.
+        If the window does not fit.
     """
     size, step = settings.windows.size, settings.windows.step
     assert size is not None
     assert step is not None
-    grid = window_grid(_usable_pixels(image, settings, notes), size, step)
+    grid = window_grid(usable, size, step)
     if step[0] > size[0] or step[1] > size[1]:
         notes.warn(
             f"The step {step[0]}x{step[1]} is larger than the window {size[0]}x{size[1]}: "
@@ -247,7 +247,28 @@ def check_number(settings: Settings, spectra: LocalSpectra) -> None:
         )
 
 
-def _usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
+def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
+    """Find the pixels that hold data and are part of the picture.
+
+    Parameters
+    ----------
+    image : Image
+        What to look at.
+    settings : Settings
+        With window and step filled in.
+    notes : Notes
+        Told about constant images and about what was burned in.
+
+    Returns
+    -------
+    ndarray of bool, shape (y, x)
+        False for NaN, infinity and whatever was burned in.
+
+    Raises
+    ------
+    InvalidSettingError
+        If no pixel is finite.
+    """
     """Tell which pixels belong to the image: finite, and not burned in unless the user wants those too."""
     usable: BoolArray = np.isfinite(image.data)
     if not usable.any():

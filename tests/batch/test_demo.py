@@ -11,7 +11,6 @@ import pytest
 
 from fftscape.batch.demo import compare, save_image, table
 from fftscape.files.formats import read
-from fftscape.model.records import Segmentation
 from fftscape.pipeline import analyze
 from fftscape.synthetic import crystal_scene, fcc_gold
 
@@ -52,7 +51,7 @@ def test_a_missed_structure_and_wrong_labels_are_called_wrong(found: Any) -> Non
     three = replace(scene, lattices=(*scene.lattices, fcc_gold()))
     wrong = {line.what: line.found for line in compare(analysis, three) if not line.is_right}
     assert wrong == {"number of structures": "2", "structure 3": "not found"}
-    shifted = Segmentation(np.roll(analysis.labels, 60, axis=1), analysis.area_fractions)
+    shifted = replace(analysis.segmentation, labels=np.roll(analysis.labels, 60, axis=1))
     wrong = {
         line.what: line.found for line in compare(replace(analysis, segmentation=shifted), scene) if not line.is_right
     }

@@ -132,7 +132,13 @@ def test_one_component_and_no_valid_window(made_record: AnalysisRecord, tmp_path
         factors=made_record.factors[:1],
         loadings=np.full((1, 5, 7), np.nan, np.float32),
         shares=np.array([np.nan]),
-        segmentation=Segmentation(np.full((90, 131), -1, np.int16), np.array([np.nan])),
+        segmentation=Segmentation(
+            np.full((90, 131), -1, np.int16),
+            np.full((90, 131), np.nan, np.float32),
+            np.array([np.nan]),
+            np.array([np.nan]),
+            16.0,
+        ),
     )
     paths = write(record, tmp_path)
     assert np.isnan(tifffile.imread(paths["loadings"])).all()
@@ -145,7 +151,9 @@ def test_more_components_than_a_byte_counts(made_record: AnalysisRecord, tmp_pat
         factors=np.ones((300, 32, 24), np.float32),
         loadings=np.ones((300, 5, 7), np.float32),
         shares=np.full(300, 1 / 300),
-        segmentation=Segmentation(np.full((90, 131), 299, np.int16), np.zeros(300)),
+        segmentation=Segmentation(
+            np.full((90, 131), 299, np.int16), np.ones((90, 131), np.float32), np.zeros(300), np.zeros(300), 16.0
+        ),
     )
     assert (tifffile.imread(write(record, tmp_path)["labels"]) == 300).all()
 

@@ -264,3 +264,19 @@ def test_an_existing_store_is_not_overwritten(made_record: AnalysisRecord, store
     with pytest.raises(UnwritableOutputError, match="exists"):
         write_zarr(made_record, store)
     assert content(store) == before
+
+
+def test_orientations_come_back(made_record: AnalysisRecord, tmp_path: Path) -> None:
+    angles = np.where(made_record.grid.valid, 12.5, np.nan).astype(np.float32)
+    record = dataclasses.replace(
+        made_record,
+        orientation=angles,
+        orientation_uncertainty=angles / 100,
+        orientation_period=np.array([90.0, np.nan]),
+    )
+    write_zarr(record, tmp_path / "turned.zarr")
+    assert_same(record, read_zarr(tmp_path / "turned.zarr"))
+    dataset = xarray.open_zarr(tmp_path / "turned.zarr", consolidated=False)
+    assert dataset.orientation.dims == ("window_y", "window_x")
+    assert dataset.orientation.units == "degree"
+    assert float(dataset.orientation[4, 6]) == 12.5

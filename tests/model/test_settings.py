@@ -15,8 +15,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "settings.md"
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"windoes": {}}, "There is no setting 'windoes'; there are preset, windows, spectra, rank, "
-                          "factorization, peaks."),
+        ({"windoes": {}}, "There is no setting 'windoes'; there are preset, windows, spectra, rank, regions, "
+                          "factorization, peaks, segmentation, rotation."),
         ({"rank": {"components": 3}}, "There is no setting 'rank.components'; there are n_components, rule, margin, "
                                       "max_components, seed."),
         ({"spectra": {"taper": "foo"}}, "The setting 'spectra.taper' must be 'hann' or 'hamming' or 'none', "

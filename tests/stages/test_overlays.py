@@ -12,7 +12,7 @@ import fftscape as fs
 from fftscape.files import formats
 from fftscape.model.errors import OddImageWarning
 from fftscape.model.settings import Settings, merged
-from fftscape.preparation import Notes, laid_grid
+from fftscape.preparation import Notes, laid_grid, usable_pixels
 from fftscape.stages.overlays import find_overlays
 
 ROWS, COLUMNS = 300, 460
@@ -225,16 +225,17 @@ def test_gaps_belong_to_nothing(texture):
 def test_the_setting_keeps_what_was_burned_in(texture):
     image, notes = fs.Image(with_bar(texture)), Notes()
     settings = merged(Settings(), {"windows": {"size": 32, "step": 16}})
-    assert not laid_grid(image, settings, notes).valid[-1].any()
+    assert not laid_grid(usable_pixels(image, settings, notes), settings, notes).valid[-1].any()
     assert notes.sentences[0] == "image: a data bar is left out (rows 262 to 299)."
     forced, silence = merged(settings, {"windows": {"keep_burned_in": True}}), Notes()
-    assert laid_grid(image, forced, silence).valid.all()
+    assert laid_grid(usable_pixels(image, forced, silence), forced, silence).valid.all()
     assert silence.sentences == []
 
 
 def test_only_windows_that_touch_a_scale_bar_are_lost(texture):
     settings = merged(Settings(), {"windows": {"size": 32, "step": 8}})
-    laid = laid_grid(fs.Image(with_scale_bar(texture)), settings, Notes())
+    usable = usable_pixels(fs.Image(with_scale_bar(texture)), settings, Notes())
+    laid = laid_grid(usable, settings, Notes())
     bottom, right = laid.origins_y + 32, laid.origins_x + 32
     far = (bottom[:, None] < 245) | (laid.origins_x > 140) | (right < 30)
     assert laid.valid[far].all()
@@ -245,7 +246,7 @@ def test_what_leaves_no_window_is_kept_and_said(texture):
     image = fs.Image(with_scale_bar(texture))
     settings = merged(Settings(), {"windows": {"size": (250, 400), "step": (25, 30)}})
     notes = Notes()
-    assert laid_grid(image, settings, notes).valid.all()
+    assert laid_grid(usable_pixels(image, settings, notes), settings, notes).valid.all()
     assert "is analysed too, since hardly a window of this size is free of it" in notes.sentences[0]
 
 

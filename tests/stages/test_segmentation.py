@@ -2,8 +2,21 @@
 
 import numpy as np
 
-from fftscape.stages.segmentation import covered_pixels, segment, to_image_scale
-from fftscape.stages.windows import window_grid
+from fftscape.model.settings import SpectraSettings
+from fftscape.stages.segmentation import (
+    assigned_by_labels,
+    assigned_by_loadings,
+    covered_pixels,
+    segment,
+    sharpened,
+    to_image_scale,
+)
+from fftscape.stages.spectra import local_spectra
+from fftscape.stages.windows import survey_grid, window_grid
+
+
+def labelled(loadings, grid):
+    return segment(assigned_by_loadings(loadings, grid), covered_pixels(grid))
 
 
 def test_a_straight_boundary_lies_where_the_loadings_cross():
@@ -11,7 +24,7 @@ def test_a_straight_boundary_lies_where_the_loadings_cross():
     # A boundary at column 52: each window's loading is the part of it on that side.
     right = np.clip((grid.origins_x + 16 - 52) / 16, 0, 1)
     loadings = np.broadcast_to(np.stack([1 - right, right])[:, None, :], (2, *grid.shape))
-    labels = segment(loadings, grid).labels
+    labels = labelled(loadings, grid).labels
     assert (labels[:, :51] == 0).all()
     assert (labels[:, 53:] == 1).all()
 
@@ -20,7 +33,7 @@ def test_a_horizontal_boundary_too():
     grid = window_grid(np.ones((131, 60), bool), (16, 20), (5, 10))
     below = np.clip((grid.origins_y + 16 - 52) / 16, 0, 1)
     loadings = np.broadcast_to(np.stack([1 - below, below])[:, :, None], (2, *grid.shape))
-    result = segment(loadings, grid)
+    result = labelled(loadings, grid)
     assert (result.labels[:51] == 0).all()
     assert (result.labels[53:] == 1).all()
     np.testing.assert_allclose(result.area_fractions, [52 / 131, 79 / 131], atol=0.01)
@@ -46,7 +59,7 @@ def test_pixels_without_a_window_have_no_label():
                 expected[top : top + 16, left : left + 12] = True
     assert (covered_pixels(grid) == expected).all()
     loadings = grid.to_map(np.ones((grid.n_valid, 2)) * [0.2, 0.7])
-    result = segment(loadings, grid)
+    result = labelled(loadings, grid)
     assert ((result.labels == -1) == ~expected).all()
     assert (result.labels[expected] == 1).all()
     assert result.area_fractions.tolist() == [0, 1]
@@ -54,7 +67,7 @@ def test_pixels_without_a_window_have_no_label():
 
 def test_steps_larger_than_the_window_leave_gaps():
     grid = window_grid(np.ones((50, 50), bool), (8, 8), (21, 21))
-    result = segment(np.ones((1, *grid.shape)), grid)
+    result = labelled(np.ones((1, *grid.shape)), grid)
     assert (result.labels == -1).sum() == 50 * 50 - 24 * 24
     assert result.labels[0, 0] == 0
     assert result.labels[10, 0] == -1
@@ -62,4 +75,54 @@ def test_steps_larger_than_the_window_leave_gaps():
 
 def test_one_window_labels_the_whole_image():
     grid = window_grid(np.ones((9, 13), bool), (9, 13), (1, 1))
-    assert (segment(np.array([[[0.1]], [[0.4]]]), grid).labels == 1).all()
+    assert (labelled(np.array([[[0.1]], [[0.4]]]), grid).labels == 1).all()
+
+
+def test_the_margin_is_smallest_where_the_decision_falls():
+    grid = window_grid(np.ones((60, 131), bool), (20, 16), (10, 5))
+    right = np.clip((grid.origins_x + 16 - 52) / 16, 0, 1)
+    result = labelled(np.broadcast_to(np.stack([1 - right, right])[:, None, :], (2, *grid.shape)), grid)
+    assert result.margin[30, 52] < 0.15
+    assert result.margin[30, [20, 100]].tolist() == [1, 1]
+
+
+def test_the_uncertainty_of_areas_is_that_of_their_boundaries():
+    grid = window_grid(np.ones((100, 200), bool), (20, 20), (5, 5))
+    labels = np.zeros(grid.shape, np.int16)
+    labels[:, grid.centres_x > 80] = 2
+    labels[:, grid.centres_x > 140] = 1
+    result = segment(assigned_by_labels(labels, 3, grid), covered_pixels(grid))
+    # The middle stripe has two boundaries, the others one each.
+    np.testing.assert_allclose(result.area_uncertainties / result.area_uncertainties[0], [1, 1, 2], rtol=1e-6)
+    # A tenth of the window of 20 along a boundary of 100 pixels (times pi/4, right on average over directions).
+    np.testing.assert_allclose(result.area_uncertainties[0], 2 * 100 * np.pi / 4 / (100 * 200))
+
+
+def two_gratings(shape, boundary, noise):
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    waves = np.where(x < boundary, np.sin(2 * np.pi * x / 6), np.sin(2 * np.pi * (x + y) / 7))
+    return waves + noise * np.random.default_rng(0).standard_normal(shape)
+
+
+def test_smaller_windows_move_a_boundary_to_its_place():
+    image, usable = two_gratings((240, 331), 163, 0.3), np.ones((240, 331), bool)
+    coarse = survey_grid(usable, (48, 48))
+    labels = (coarse.centres_x > 150).astype(np.int16) + np.zeros((coarse.shape[0], 1), np.int16)
+    assignment = assigned_by_labels(labels, 2, coarse)
+    for size in (24, 12):
+        spectra = local_spectra(image, survey_grid(usable, (size, size)), SpectraSettings())
+        assignment = sharpened(assignment, spectra, seed=0)
+    result = segment(assignment, usable)
+    edge = (result.labels == 0).sum(axis=1)
+    assert abs(edge.mean() - 163) < 1.5
+    assert edge.std() < 2.5
+    assert result.resolution == 12
+
+
+def test_smaller_windows_that_cannot_tell_are_not_believed():
+    usable = np.ones((240, 331), bool)
+    noise = np.random.default_rng(1).standard_normal(usable.shape)
+    coarse = survey_grid(usable, (48, 48))
+    labels = (coarse.centres_x > 150).astype(np.int16) + np.zeros((coarse.shape[0], 1), np.int16)
+    spectra = local_spectra(noise, survey_grid(usable, (24, 24)), SpectraSettings())
+    assert sharpened(assigned_by_labels(labels, 2, coarse), spectra, seed=0) is None

@@ -88,3 +88,14 @@ def test_text_from_files_is_never_read_as_a_formula(made_record: AnalysisRecord,
     record = replace(made_record, image=replace(made_record.image, unit=unit, name="cost $5 and $x^{$"))
     assert overview(record).texts[0].get_text() == "cost $5 and $x^{$"
     render_figures(record)
+
+
+def test_rotation_tolerant_results_show_their_orientations(made_record: AnalysisRecord) -> None:
+    angles = np.where(made_record.grid.valid, 3.0, np.nan).astype(np.float32)
+    record = replace(
+        made_record, orientation=angles, orientation_uncertainty=angles / 10, orientation_period=np.array([90.0, 60.0])
+    )
+    assert set(render_figures(record)) - set(render_figures(made_record)) == {"orientation.png"}
+    titles = [ax.get_title(loc="left") for ax in overview(record).axes]
+    assert titles.count("Orientation (degrees)") == 1
+    assert "Orientation (degrees)" not in [ax.get_title(loc="left") for ax in overview(made_record).axes]

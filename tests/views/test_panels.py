@@ -16,6 +16,7 @@ from fftscape.views.figures import (
     plot_image,
     plot_labels,
     plot_loading,
+    plot_orientation,
     plot_residual,
     plot_scree,
 )
@@ -191,3 +192,34 @@ def test_labels_of_spots_never_overlap(ax: Axes) -> None:
         boxes.append(Box.around((x + label.offset[0], y + label.offset[1]), 4.6 * len(label.text), 10))
         assert boxes[-1].within(points.panel)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def oriented(record: AnalysisRecord, angles: np.ndarray, period: float) -> AnalysisRecord:
+    map_ = np.where(record.grid.valid, angles, np.nan).astype(np.float32)
+    return replace(
+        record, orientation=map_, orientation_uncertainty=map_ * 0 + 0.1, orientation_period=np.array([period, np.nan])
+    )
+
+
+def test_orientations_of_many_grains_have_colours_that_close_into_a_circle(made_record: AnalysisRecord, ax: Axes):
+    angles = np.linspace(-29, 29, 35).reshape(5, 7)
+    (mesh,) = plot_orientation(oriented(made_record, angles, 60.0), ax).collections
+    assert mesh.get_clim() == (-30, 30)
+    assert np.allclose(mesh.cmap(0.0), mesh.cmap(1.0), atol=0.02)
+    assert not np.allclose(mesh.cmap(0.25), mesh.cmap(0.75), atol=0.2)
+    shown = mesh.get_array().reshape(5, 7)
+    assert shown[4, 6] == pytest.approx(29)
+    assert shown.mask[:3, :2].all()
+
+
+def test_a_slight_bend_has_colours_with_a_middle(made_record: AnalysisRecord, ax: Axes):
+    (mesh,) = plot_orientation(oriented(made_record, np.linspace(-1, 3, 35).reshape(5, 7), 180.0), ax).collections
+    assert mesh.get_clim() == (-3, 3)
+    assert not np.allclose(mesh.cmap(0.0), mesh.cmap(1.0), atol=0.2)
+
+
+def test_without_any_orientation_the_map_is_empty(made_record: AnalysisRecord, ax: Axes):
+    (mesh,) = plot_orientation(oriented(made_record, np.full((5, 7), np.nan), np.nan), ax).collections
+    assert mesh.get_array().mask.all()
+    with pytest.raises(ValueError, match=r"rotation\.tolerant"):
+        plot_orientation(made_record, ax)

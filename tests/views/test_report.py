@@ -245,3 +245,18 @@ def test_file_names_that_are_no_text_are_linked_byte_for_byte(tmp_path: Path) ->
     page = _Page(tmp_path / "index.html")
     assert page.of("a")[0]["href"] == "./caf%E9/report.html"
     assert "caf?" in page.text
+
+
+def test_orientations_are_told_where_there_are_any(made_record: AnalysisRecord, tmp_path: Path, report: _Page) -> None:
+    angles = np.where(made_record.grid.valid, 3.0, np.nan).astype(np.float32)
+    record = replace(
+        made_record,
+        orientation=angles,
+        orientation_uncertainty=angles / 10,
+        orientation_period=np.array([60.0, np.nan]),
+    )
+    write_report(record, tmp_path / "r.html", figures=FIGURES | {"orientation.png": b"turned"})
+    page = _Page(tmp_path / "r.html")
+    assert "Component 1 looks the same after every 60°. Component 2 has no orientation." in page.text
+    assert base64.b64encode(b"turned").decode() in page.source
+    assert "has no orientation" not in report.text

@@ -26,6 +26,7 @@ MAP = ("component", "window_y", "window_x")
 SPECTRUM = ("component", "frequency_y", "frequency_x")
 PIXELS = ("y", "x")
 WINDOWS = ("window_y", "window_x")
+ORIENTATION = ("orientation", "orientation_uncertainty", "orientation_period")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,13 @@ def variables(record: AnalysisRecord) -> dict[str, Variable]:
     dict of Variable
         By name; those named like a dimension are its coordinate.
     """
-    return _coordinates(record) | _results(record) | _scree(record.scree) | _peaks(record.peaks, record.frequency_unit)
+    return (
+        _coordinates(record)
+        | _results(record)
+        | _orientation(record)
+        | _scree(record.scree)
+        | _peaks(record.peaks, record.frequency_unit)
+    )
 
 
 def _coordinates(record: AnalysisRecord) -> dict[str, Variable]:
@@ -90,15 +97,36 @@ def _results(record: AnalysisRecord) -> dict[str, Variable]:
     return {
         "image": Variable(PIXELS, record.image.data, "the image as read"),
         # Not 'labels': OME-NGFF keeps that name for a group of its own.
-        "segmentation": Variable(PIXELS, record.labels, "strongest component; -1 where no window covers the pixel"),
+        "segmentation": Variable(PIXELS, record.labels, "component; -1 where no window covers the pixel"),
+        "margin": Variable(PIXELS, record.segmentation.margin, "how clearly a pixel belongs to its component", "1"),
         "loadings": Variable(MAP, record.loadings, "weight of each component in each window"),
         "factors": Variable(SPECTRUM, record.factors, "spectrum of each component, unit norm"),
         "residual": Variable(WINDOWS, record.residual, "relative norm of what the model leaves", "1"),
+        "abruptness": Variable(WINDOWS, record.abruptness, "change of the spectra across the window, in units of noise"),
         "valid": Variable(WINDOWS, grid.valid, "whether the window takes part"),
         "origin_y": Variable(("window_y",), grid.origins_y, "first row of the window", PIXEL_UNIT),
         "origin_x": Variable(("window_x",), grid.origins_x, "first column of the window", PIXEL_UNIT),
         "shares": Variable(("component",), record.shares, "share in the sum of all loadings", "1"),
         "area_fractions": Variable(("component",), record.area_fractions, "share of the labelled pixels", "1"),
+        "area_uncertainties": Variable(
+            ("component",), record.area_uncertainties, "standard uncertainty of the area fractions", "1"
+        ),
+        "stability": Variable(("component",), record.stability, "part recognised from other parts of the image", "1"),
+        "variation": Variable(("component",), record.variation, "spread of the spectra inside, in units of noise"),
+    }
+
+
+def _orientation(record: AnalysisRecord) -> dict[str, Variable]:
+    """Return what only rotation-tolerant results have."""
+    meanings = (
+        (WINDOWS, "rotation against the strongest variant of the structure, counter-clockwise"),
+        (WINDOWS, "standard uncertainty of the rotation"),
+        (("component",), "rotation that leaves the structure as it is"),
+    )
+    return {
+        name: Variable(dims, getattr(record, name), words, "degree")
+        for name, (dims, words) in zip(ORIENTATION, meanings, strict=True)
+        if getattr(record, name) is not None
     }
 
 
@@ -158,7 +186,11 @@ def description(record: AnalysisRecord) -> dict[str, Any]:
             "rule": scree.rule,
             "reason": scree.reason,
             "threshold": scree.threshold,
+            "confidence": scree.confidence,
+            "alternatives": scree.alternatives,
+            "boundary_resolution": record.segmentation.resolution,
             "has_null_variance": scree.null_variance is not None,
+            "has_orientation": record.orientation is not None,
             "peaks_unit": record.peaks.unit,
             "reconstruction_error": record.reconstruction_error,
             "n_iter": record.n_iter,
@@ -206,6 +238,7 @@ def record_from(array: Callable[[str], npt.NDArray[Any]], plain: Mapping[str, An
         array("null_variance") if plain["has_null_variance"] else None,
         None if threshold is None else float(threshold),
         plain["n_components"], plain["rule"], plain["reason"],
+        None if plain["confidence"] is None else float(plain["confidence"]), tuple(plain["alternatives"]),
     )  # fmt: skip
     columns = {name: array(f"peak_{name}") for name in Peaks.__dataclass_fields__ if name != "unit"}
     return AnalysisRecord(
@@ -215,8 +248,14 @@ def record_from(array: Callable[[str], npt.NDArray[Any]], plain: Mapping[str, An
         factors=array("factors"),
         loadings=array("loadings"),
         residual=array("residual"),
+        abruptness=array("abruptness"),
         shares=array("shares"),
-        segmentation=Segmentation(array("segmentation"), array("area_fractions")),
+        stability=array("stability"),
+        variation=array("variation"),
+        segmentation=Segmentation(
+            array("segmentation"), array("margin"), array("area_fractions"), array("area_uncertainties"),
+            float(plain["boundary_resolution"]),
+        ),
         peaks=Peaks(**columns, unit=plain["peaks_unit"]),
         reconstruction_error=float(plain["reconstruction_error"]),
         n_iter=plain["n_iter"],
@@ -224,6 +263,7 @@ def record_from(array: Callable[[str], npt.NDArray[Any]], plain: Mapping[str, An
         settings=msgspec.convert(plain["settings"], Settings),
         provenance=plain["provenance"],
         notes=tuple(plain["notes"]),
+        **{name: array(name) for name in ORIENTATION if plain.get("has_orientation", False)},
     )
 
 

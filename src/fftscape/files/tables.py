@@ -87,7 +87,8 @@ def write_tables(record: AnalysisRecord, folder: str | os.PathLike[str]) -> None
     write_csv(
         folder / "components.csv",
         (
-            "component_number", "share", "area_fraction", "n_spots", f"strongest_d_spacing_{unit}",
+            "component_number", "share", "area_fraction", "area_uncertainty", "stability", "variation", "n_spots",
+            f"strongest_d_spacing_{unit}",
             f"strongest_d_spacing_uncertainty_{unit}", "strongest_angle_deg",
         ),
         _component_rows(record),
@@ -120,7 +121,11 @@ def _component_rows(record: AnalysisRecord) -> Iterable[tuple[Any, ...]]:
         spots = record.peaks.of(index)
         # Spots are in falling order of strength.
         strongest = (spots.d_spacing[0], spots.d_spacing_uncertainty[0], spots.angle[0]) if len(spots) else (None,) * 3
-        yield index + 1, record.shares[index], record.area_fractions[index], len(spots), *strongest
+        found = (
+            record.shares[index], record.area_fractions[index], record.area_uncertainties[index],
+            record.stability[index], record.variation[index],
+        )  # fmt: skip
+        yield index + 1, *found, len(spots), *strongest
 
 
 def _peak_rows(record: AnalysisRecord) -> Iterable[tuple[Any, ...]]:

@@ -59,6 +59,11 @@ class WindowGrid(ReadOnlyArrays):
         """Columns of the window centres; pixel centres lie at whole numbers."""
         return self.origins_x + (self.size[1] - 1) / 2
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """Steps per window, (y, x), at least 1."""
+        return max(1, round(self.size[0] / self.step[0])), max(1, round(self.size[1] / self.step[1]))
+
     def to_map(self, values: npt.NDArray[Any]) -> FloatArray:
         """Lay per-window values out as a map.
 
@@ -116,9 +121,14 @@ class Scree(ReadOnlyArrays):
     n_components : int
         The number chosen (>= 1; 1 means that no second structure was found).
     rule : str
-        Name of the rule: 'noise-null', 'elbow' or 'user'.
+        Name of the rule: 'regions', 'noise-null', 'elbow' or 'user'.
     reason : str
-        One sentence for people.
+        Sentences for people.
+    confidence : float or None
+        How firm the number is: the part of trials with varied thresholds that gave the same;
+        None where the rule has no trials.
+    alternatives : tuple of int
+        The other numbers that trials gave.
     """
 
     explained_variance: FloatArray
@@ -128,6 +138,48 @@ class Scree(ReadOnlyArrays):
     n_components: int
     rule: str
     reason: str
+    confidence: float | None = None
+    alternatives: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Regions(ReadOnlyArrays):
+    """Where the structures are, on the grid of a survey.
+
+    Parameters
+    ----------
+    labels : ndarray of int16, shape (window_y, window_x)
+        Structure of each window, largest first; -1 where a window takes no part.
+    core : ndarray of bool, shape (window_y, window_x)
+        Windows well inside their region, which hold nothing else.
+    abruptness : ndarray of float32, shape (window_y, window_x)
+        Change of the spectra from half a window before to half a window behind each window, in
+        units of noise: high at boundaries.
+    stability : ndarray of float, shape (structure,)
+        Part of each structure's windows that is recognised from other parts of the image alone.
+    variation : ndarray of float, shape (structure,)
+        Largest spread of the spectra inside each structure in units of noise; about 1 for noise.
+    continuous : tuple of int
+        Structures whose variation is more than noise: bending, strain, uneven light.
+    confidence : float
+        Part of the trials with varied thresholds that gave the same number of structures.
+    alternatives : tuple of int
+        Numbers of structures that the other trials gave.
+    """
+
+    labels: npt.NDArray[np.int16]
+    core: BoolArray
+    abruptness: npt.NDArray[np.float32]
+    stability: FloatArray
+    variation: FloatArray
+    continuous: tuple[int, ...]
+    confidence: float
+    alternatives: tuple[int, ...]
+
+    @property
+    def n_structures(self) -> int:
+        """How many structures there are (>= 1)."""
+        return len(self.stability)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -212,13 +264,22 @@ class Segmentation(ReadOnlyArrays):
     Parameters
     ----------
     labels : ndarray of int16, shape (y, x)
-        Index of the strongest component; -1 where no valid window covers the pixel.
-    area_fractions : ndarray of float, shape (component,)
-        Share of each component in the labelled pixels.
+        Index of the component; -1 where no valid window covers the pixel.
+    margin : ndarray of float32, shape (y, x)
+        How clearly a pixel belongs to its component rather than to the next best, from 0
+        (undecided) to 1; NaN where there is no label.
+    area_fractions, area_uncertainties : ndarray of float, shape (component,)
+        Share of each component in the labelled pixels and its standard uncertainty, which is that
+        of the place of its boundaries.
+    resolution : float
+        Side in pixels of the windows that placed the boundaries.
     """
 
     labels: npt.NDArray[np.int16]
+    margin: npt.NDArray[np.float32]
     area_fractions: FloatArray
+    area_uncertainties: FloatArray
+    resolution: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,8 +320,17 @@ class AnalysisRecord(ReadOnlyArrays):
         Non-negative maps; NaN where a window takes no part.
     residual : ndarray of float32, shape (window_y, window_x)
         Norm of what the model leaves of each window's spectrum, relative to the spectrum's norm.
+    abruptness : ndarray of float32, shape (window_y, window_x)
+        How abruptly the spectra change around each window, in units of their noise: high at
+        boundaries; NaN where a window takes no part or the rule for the number looks at no boundaries.
     shares : ndarray of float, shape (component,)
-        Each component's part of the sum of all loadings; components are in falling order of it.
+        Each component's part of the sum of all loadings.
+    stability : ndarray of float, shape (component,)
+        Part of each component's windows that is recognised from other parts of the image alone;
+        NaN where the components are not those that were found by themselves.
+    variation : ndarray of float, shape (component,)
+        Largest spread of the spectra inside each component in units of noise, about 1 for noise
+        alone, more for continuous change; NaN as above.
     segmentation : Segmentation
         Labels at image scale.
     peaks : Peaks
@@ -277,6 +347,13 @@ class AnalysisRecord(ReadOnlyArrays):
         Versions and the input's SHA-256; nothing that changes between equal runs.
     notes : tuple of str
         What a reader of the result must know (advisor's reasons, warnings).
+    orientation, orientation_uncertainty : ndarray of float32, shape (window_y, window_x), or None
+        Rotation of each window against the strongest variant of its structure, in degrees
+        counter-clockwise as seen on screen; NaN where it means nothing. None unless the analysis was
+        rotation-tolerant.
+    orientation_period : ndarray of float, shape (component,), or None
+        Turn that leaves each structure as it is, up to which `orientation` is known; NaN for a
+        structure that is the same in all directions.
     """
 
     image: Image
@@ -285,7 +362,10 @@ class AnalysisRecord(ReadOnlyArrays):
     factors: npt.NDArray[np.float32]
     loadings: npt.NDArray[np.float32]
     residual: npt.NDArray[np.float32]
+    abruptness: npt.NDArray[np.float32]
     shares: FloatArray
+    stability: FloatArray
+    variation: FloatArray
     segmentation: Segmentation
     peaks: Peaks
     reconstruction_error: float
@@ -294,6 +374,9 @@ class AnalysisRecord(ReadOnlyArrays):
     settings: Settings
     provenance: Mapping[str, str]
     notes: tuple[str, ...] = ()
+    orientation: npt.NDArray[np.float32] | None = None
+    orientation_uncertainty: npt.NDArray[np.float32] | None = None
+    orientation_period: FloatArray | None = None
 
     @property
     def n_components(self) -> int:
@@ -309,6 +392,11 @@ class AnalysisRecord(ReadOnlyArrays):
     def area_fractions(self) -> FloatArray:
         """Share of each component in the labelled pixels."""
         return self.segmentation.area_fractions
+
+    @property
+    def area_uncertainties(self) -> FloatArray:
+        """Standard uncertainty of the area fractions."""
+        return self.segmentation.area_uncertainties
 
     @cached_property
     def frequency_y(self) -> FloatArray:

@@ -18,7 +18,7 @@ from fftscape.model.errors import InvalidSettingError
 
 Taper = Literal["hann", "hamming", "none"]
 Scaling = Literal["amplitude", "sqrt", "log"]
-Rule = Literal["noise-null", "elbow"]
+Rule = Literal["regions", "noise-null", "elbow"]
 Start = Literal["spa", "nndsvd", "nndsvda", "random"]
 Preset = Literal["default", "published"]
 
@@ -56,14 +56,35 @@ class SpectraSettings(_Frozen, frozen=True, kw_only=True):
 class RankSettings(_Frozen, frozen=True, kw_only=True):
     """How the number of components is chosen.
 
-    `margin` is the factor by which an eigenvalue must exceed the largest one of the noise null.
+    `margin` is the factor by which an eigenvalue must exceed the largest one of the noise null
+    for the rule 'noise-null'.
     """
 
     n_components: PositiveInt | Literal["auto"] = "auto"
-    rule: Rule = "noise-null"
+    rule: Rule = "regions"
     margin: PositiveFloat = 2.0
     max_components: PositiveInt = 20
     seed: Seed = 0
+
+
+class RegionSettings(_Frozen, frozen=True, kw_only=True):
+    """When two places hold two structures.
+
+    `ridge` is how many times more abruptly spectra must change at a boundary than within what it
+    divides; `separation` the distance of two structures' spectra in units of the sum of their
+    spreads; `narrowest` the width, in windows, below which a structure counts as a boundary.
+    """
+
+    ridge: PositiveFloat = 2.3
+    separation: PositiveFloat = 3.0
+    narrowest: PositiveFloat = 1.3
+    seed: Seed = 0
+
+
+class SegmentationSettings(_Frozen, frozen=True, kw_only=True):
+    """How pixels are assigned: `sharpen` looks at the boundaries again with smaller windows."""
+
+    sharpen: bool = True
 
 
 class FactorizationSettings(_Frozen, frozen=True, kw_only=True):
@@ -85,6 +106,12 @@ class PeakSettings(_Frozen, frozen=True, kw_only=True):
     max_peaks: PositiveInt = 24
 
 
+class RotationSettings(_Frozen, frozen=True, kw_only=True):
+    """Whether one structure in several orientations is one component (`tolerant`) or several."""
+
+    tolerant: bool = False
+
+
 class Settings(_Frozen, frozen=True, kw_only=True):
     """All settings of one analysis."""
 
@@ -92,8 +119,11 @@ class Settings(_Frozen, frozen=True, kw_only=True):
     windows: WindowSettings = WindowSettings()
     spectra: SpectraSettings = SpectraSettings()
     rank: RankSettings = RankSettings()
+    regions: RegionSettings = RegionSettings()
     factorization: FactorizationSettings = FactorizationSettings()
     peaks: PeakSettings = PeakSettings()
+    segmentation: SegmentationSettings = SegmentationSettings()
+    rotation: RotationSettings = RotationSettings()
 
 
 # The 2020 paper's flow as far as its text tells: raw |FFT| of the bare window, uncentred SVD for
@@ -105,6 +135,7 @@ PRESETS: Mapping[str, Settings] = {
         spectra=SpectraSettings(taper="none", remove_mean=False, scaling="amplitude", unit_norm=False),
         rank=RankSettings(rule="elbow"),
         factorization=FactorizationSettings(starts=("nndsvd",), max_iter=200, tolerance=1e-4),
+        segmentation=SegmentationSettings(sharpen=False),
     ),
 }
 

@@ -14,7 +14,17 @@ from fftscape.model.records import WindowAdvice
 from fftscape.model.settings import Pair
 
 _PERIODS_WANTED = 8
+_PERIODS_ENOUGH = 4
 _PERIODS_NEEDED = 3.5
+_WINDOWS_WANTED = 10
+# A window of a texture holds so many of its waves, within sizes that are usual.
+_GRAINS_WANTED = 8
+_TEXTURE_SIZES = (36, 64)
+# Below this size more periods than wanted are welcome, since they sharpen the spots.
+_COMFORTABLE = 48
+# Noise is flat: the spectrum exceeds this quantile of itself nowhere by much.
+_NOISE_QUANTILE = 0.2
+_LEAST_TEXTURE = 0.5
 _SMALLEST, _LARGEST = 16, 256
 _STEPS_PER_WINDOW = 4
 # The spectrum of one tile of a texture is speckle; the mean over several is its shape.
@@ -26,6 +36,9 @@ _SIGNIFICANCE = 8.0
 # highest value, camera and scan-line artefacts less than 0.2.
 _DOMINANCE = 0.25
 _LEAST_PERIODS_PER_TILE = 4
+# A lattice's spot stands so many times as high as its ring of equal frequency (lattices 8 to 100 times, clusters 3 to
+# 6); the strongest wave of a random texture does not.
+_RING_CONTRAST = 2.0
 # The longest period counts whose spot has at least this part of the strongest one's height.
 _RELATIVE_HEIGHT = 0.3
 # Sizes whose only prime factors are 2 and 3: quick to transform, easy to read.
@@ -43,9 +56,10 @@ def suggest_window(image: Image) -> WindowAdvice:
     Returns
     -------
     WindowAdvice
-        A window of about eight periods of the coarsest strong lattice along both axes, at most a
-        quarter of the image (a half where that would hold too few periods); where no period
-        stands out, an eighth of the image within 32 to 64 px. Steps are a quarter of a window.
+        A window of about eight periods of the coarsest strong lattice along both axes, down to
+        four where that leaves room for ten windows side by side, at most a quarter of
+        the image (a half where that would hold too few periods); where no period stands out, eight
+        of the texture's typical waves within 36 to 64 px. Steps are a quarter of a window.
 
     Raises
     ------
@@ -71,10 +85,9 @@ def suggest_window(image: Image) -> WindowAdvice:
     parts = 2 if shortest / 4 < _PERIODS_NEEDED * max(periods) else 4
     largest = int(np.clip(shortest // parts, _SMALLEST, _LARGEST))
     if np.isnan(period):
-        side = _nearest_size(float(np.clip(shortest / 8, 32, 64)), largest)
-        size, reasons = (side, side), [f"no period stands out, so {side} px, a common size for textures"]
+        size, reasons = _texture_window(image, largest)
     else:
-        height, width = (_nearest_size(_PERIODS_WANTED * length, largest) for length in periods)
+        height, width = (_nearest_size(_wanted(length, shortest), largest) for length in periods)
         size = height, width
         fit = min(size[0] / periods[0], size[1] / periods[1])
         shown = f"{size[0]} px" if size[0] == size[1] else f"{size[0]}x{size[1]} px"
@@ -85,6 +98,39 @@ def suggest_window(image: Image) -> WindowAdvice:
                 "a larger field of view would help"
             )
     return WindowAdvice(size, usual_step(size), period, tuple(reasons))
+
+
+def _wanted(period: float, shortest: int) -> float:
+    """Return a length of enough periods, fewer where that leaves room for many windows side by side."""
+    room = shortest / _WINDOWS_WANTED
+    return min(max(_PERIODS_WANTED * period, _COMFORTABLE), max(_PERIODS_ENOUGH * period, room))
+
+
+def _texture_window(image: Image, largest: int) -> tuple[Pair, list[str]]:
+    scale = _texture_scale(_mean_spectrum(image.data))
+    if np.isnan(scale):
+        side = _nearest_size(float(np.clip(min(image.shape) / _WINDOWS_WANTED, *_TEXTURE_SIZES)), largest)
+        return (side, side), [f"no period stands out, nor a texture, so {side} px, a common size"]
+    wanted = float(np.clip(_GRAINS_WANTED * scale, *_TEXTURE_SIZES))
+    side = _nearest_size(wanted, largest)
+    return (side, side), [
+        f"no period stands out; the texture's waves are about {scale:.2g} px long, of which {side / scale:.1f} fit "
+        f"into {side} px"
+    ]
+
+
+def _texture_scale(spectrum: FloatArray) -> float:
+    """Return the length in pixels of a texture's typical waves, which halve its power; NaN for noise."""
+    steps = np.arange(len(spectrum)) - len(spectrum) // 2
+    radius = np.hypot(steps[:, None], steps[None, :])
+    inside = (radius >= _LEAST_PERIODS_PER_TILE) & (radius < len(spectrum) / 2)
+    power = spectrum[inside] ** 2
+    texture = np.maximum(power - np.quantile(power, _NOISE_QUANTILE), 0)
+    if texture.sum() <= _LEAST_TEXTURE * power.sum():
+        return float("nan")
+    order = np.argsort(radius[inside], kind="stable")
+    half = np.searchsorted(np.cumsum(texture[order]), texture.sum() / 2)
+    return float(len(spectrum) / radius[inside][order][half])
 
 
 def usual_step(size: Pair) -> Pair:
@@ -118,11 +164,20 @@ def _dominant_period(image: Image) -> float:
     spectrum = _mean_spectrum(image.data)
     spots = find_spots(spectrum, least_significance=_SIGNIFICANCE)
     # Fewer periods than that in a tile are shading.
-    height = np.where(np.hypot(spots.y, spots.x) >= _LEAST_PERIODS_PER_TILE, spots.height, 0)
+    radius = np.hypot(spots.y, spots.x)
+    height = np.where(radius >= _LEAST_PERIODS_PER_TILE, spots.height, 0)
+    height = np.where(height >= _RING_CONTRAST * _ring_levels(spectrum, radius), height, 0)
     if height.max(initial=0) <= _DOMINANCE * _highest_beyond(spectrum, _LEAST_PERIODS_PER_TILE):
         return float("nan")
     frequency = np.hypot(spots.y / image.pixel_size[0], spots.x / image.pixel_size[1]) / len(spectrum)
     return float(1 / frequency[height >= _RELATIVE_HEIGHT * height.max()].min())
+
+
+def _ring_levels(spectrum: FloatArray, radii: FloatArray) -> FloatArray:
+    """Return the median of the spectrum on the ring around zero through each spot."""
+    steps = np.arange(len(spectrum)) - len(spectrum) // 2
+    distance = np.hypot(steps[:, None], steps[None, :])
+    return np.array([np.median(spectrum[np.abs(distance - radius) <= 1]) for radius in radii])
 
 
 def _highest_beyond(spectrum: FloatArray, radius: int) -> float:

@@ -70,7 +70,13 @@ class _Fit:
     converged: bool = False
 
 
-def factorize(spectra: LocalSpectra, n_components: int, settings: FactorizationSettings) -> Factorization:
+def factorize(
+    spectra: LocalSpectra,
+    n_components: int,
+    settings: FactorizationSettings,
+    *,
+    start: FloatArray | None = None,
+) -> Factorization:
     """Factorize local spectra into non-negative loadings and factors.
 
     Parameters
@@ -81,12 +87,15 @@ def factorize(spectra: LocalSpectra, n_components: int, settings: FactorizationS
         Number of components.
     settings : FactorizationSettings
         Starts to try, limits and seed.
+    start : ndarray, shape (n_components, feature), optional
+        Spectra to start from instead, non-negative: those of the regions, where they are known.
 
     Returns
     -------
     Factorization
-        Factors of unit norm, in falling order of their share in the sum of all loadings. Where
-        the data have fewer directions than `n_components`, the last factors are zero.
+        Factors of unit norm, in the order of `start` or else in falling order of their share in
+        the sum of all loadings. Where the data have fewer directions than `n_components`, the
+        last factors are zero.
 
     Notes
     -----
@@ -104,14 +113,15 @@ def factorize(spectra: LocalSpectra, n_components: int, settings: FactorizationS
     compressed = _Compressed(part)
     rng = np.random.default_rng(settings.seed)
     trials = []
-    for start in settings.starts:
-        factors = np.maximum(_STARTS[start](part, n_components, rng), 0)
+    starts = [_STARTS[name](part, n_components, rng) for name in settings.starts] if start is None else [start]
+    for first in starts:
+        factors = np.maximum(first, 0).astype(np.float64)
         loadings = _least_squares(compressed.times(factors), factors @ factors.T)
         trials.append(_iterate(compressed, _Fit(loadings, factors), total, _TRIAL_ITERATIONS, settings))
     fit = min(trials, key=lambda trial: _squared_error(compressed, trial, total))
     if not fit.converged:
         fit = _iterate(compressed, fit, total, settings.max_iter, settings)
-    return _finish(_Whole(values), fit, total)
+    return _finish(_Whole(values), fit, total, ordered=start is None)
 
 
 def project(spectra: LocalSpectra, factors: FloatArray) -> Factorization:
@@ -249,7 +259,7 @@ def _squared_error(matrix: _Matrix, fit: _Fit, total: float) -> float:
     return max(total - 2 * cross + model, 0.0)
 
 
-def _finish(matrix: _Whole, fit: _Fit, total: float) -> Factorization:
+def _finish(matrix: _Whole, fit: _Fit, total: float, *, ordered: bool) -> Factorization:
     """Make exact passes over the data and bring the result into canonical order and scale."""
     loadings, factors = fit.loadings, fit.factors
     for _ in range(_EXACT_PASSES):
@@ -259,8 +269,9 @@ def _finish(matrix: _Whole, fit: _Fit, total: float) -> Factorization:
     norms = np.linalg.norm(factors, axis=1)
     factors = factors / np.where(norms > 0, norms, 1)[:, None]
     loadings = _least_squares(matrix.times(factors), factors @ factors.T)
-    order = np.argsort(-loadings.sum(axis=0), kind="stable")
-    loadings, factors = loadings[:, order], factors[order]
+    if ordered:
+        order = np.argsort(-loadings.sum(axis=0), kind="stable")
+        loadings, factors = loadings[:, order], factors[order]
     error = _squared_error(matrix, _Fit(loadings, factors), total)
     return Factorization(
         factors.astype(np.float32),

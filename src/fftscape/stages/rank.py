@@ -1,25 +1,28 @@
-"""How many components there are: local spectra (and those of noise) in, `Scree` out."""
+"""How many components there are: local spectra (and those of noise, or the regions found) in, `Scree` out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fftscape.compute.lowrank import singular_values_squared
+from fftscape.compute.scores import WHITENING_FLOOR
 from fftscape.model.arrays import FloatArray
-from fftscape.model.records import LocalSpectra, Scree
+from fftscape.model.records import LocalSpectra, Regions, Scree
 from fftscape.model.settings import RankSettings, Rule
 
-# Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
-_WHITENING_FLOOR = 1e-3
 # At least so many eigenvalues are computed: enough to see where the noise begins.
 _LEAST_EIGENVALUES = 30
 # Eigenvalues below this part of the first one are rounding.
 _ROUNDING = 1e-14
 # An eigenvalue that exceeds the largest one of noise by this factor is not noise.
 _CLEARLY = 1.25
+# A direction in which spectra differ is looked at from this factor on; what it means, the regions tell.
+_WORTH_A_LOOK = 1.15
+# A number that fewer of the trials give is called ambiguous.
+_FIRM = 0.6
 # The elbow is looked for among this many leading eigenvalues, as electron microscopists do.
 _ELBOW_POINTS = 20
 
@@ -37,9 +40,10 @@ def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: Ra
     Parameters
     ----------
     spectra : LocalSpectra
-        For the rule 'noise-null' those of windows that overlap little (`sparse_grid`).
+        For the rules 'regions' and 'noise-null' those of windows that overlap little (`sparse_grid`).
     null : LocalSpectra or None
-        White noise sent through the same windows, taper and scaling; needed by 'noise-null'.
+        White noise sent through the same windows, taper and scaling; needed by 'noise-null' and
+        'regions'.
     settings : RankSettings
         Rule, margin, limits and, where the user decided, the number.
 
@@ -50,6 +54,7 @@ def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: Ra
 
     Notes
     -----
+    'regions' takes the eigenvalues of 'noise-null' and leaves the number to `with_regions`.
     'noise-null' divides every frequency by its mean over the windows, which turns the
     multiplicative noise of spectra into noise of equal strength everywhere, centres, and counts
     the eigenvalues above `margin` times the largest one that white noise gives in the same
@@ -59,7 +64,7 @@ def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: Ra
     """
     eigenvalues, total = _EIGENVALUES[settings.rule](spectra, settings)
     null_values = None
-    if settings.rule == "noise-null" and null is not None:
+    if settings.rule != "elbow" and null is not None:
         null_values = _EIGENVALUES[settings.rule](null, settings)[0][: len(eigenvalues)]
     choice = _CHOICES[settings.rule](eigenvalues, null_values, settings)
     rule: str = settings.rule
@@ -83,7 +88,7 @@ def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: Ra
 
 def _whitened_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
     mean = spectra.values.mean(axis=0, dtype=np.float64)
-    floor = _WHITENING_FLOOR * float(mean.max())
+    floor = WHITENING_FLOOR * float(mean.max())
     values = spectra.values / np.maximum(mean + floor, np.finfo(np.float32).tiny).astype(np.float32)
     values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
     # Centring takes one direction away, which would show as an eigenvalue of zero.
@@ -143,11 +148,90 @@ def _elbow(eigenvalues: FloatArray, null: FloatArray | None, settings: RankSetti
     return _Choice(number, None, f"The elbow of the logarithmic scree plot lies at eigenvalue {elbow + 1}.")
 
 
+def directions_above_noise(scree: Scree) -> int:
+    """Count the eigenvalues that stand above the largest one of noise, be it by little.
+
+    Parameters
+    ----------
+    scree : Scree
+        With its null.
+
+    Returns
+    -------
+    int
+        Directions in which spectra differ: structures, boundaries, light and bending alike.
+    """
+    if scree.null_variance is None or not len(scree.null_variance):
+        return 0
+    return int(np.sum(scree.explained_variance > _WORTH_A_LOOK * scree.null_variance[0]))
+
+
+def with_regions(scree: Scree, regions: Regions, settings: RankSettings) -> Scree:
+    """Take the number of structures from the regions that were found.
+
+    Parameters
+    ----------
+    scree : Scree
+        Of the rule 'regions'.
+    regions : Regions
+        What was found.
+    settings : RankSettings
+        With the number where the user decided.
+
+    Returns
+    -------
+    Scree
+        With number, reason, confidence and alternatives.
+    """
+    found = min(regions.n_structures, settings.max_components)
+    reason = " ".join(_sentences(scree, regions, settings))
+    number, rule = found, "regions"
+    if settings.n_components != "auto":
+        number, rule = settings.n_components, "user"
+        reason = f"Set to {number} by the user; by itself: {reason}"
+    return replace(
+        scree,
+        threshold=None if scree.null_variance is None else _WORTH_A_LOOK * float(scree.null_variance[0]),
+        n_components=number,
+        rule=rule,
+        reason=reason,
+        confidence=regions.confidence,
+        alternatives=regions.alternatives,
+    )
+
+
+def _sentences(scree: Scree, regions: Regions, settings: RankSettings) -> list[str]:
+    directions, found = directions_above_noise(scree), regions.n_structures
+    stand = f"{directions} eigenvalue{' stands' if directions == 1 else 's stand'} above those of white noise"
+    if found == 1:
+        said = [f"No second structure found: {stand}, and nowhere do spectra change from one structure to another."]
+    else:
+        said = [f"{found} structures with boundaries between them; {stand}."]
+    if found > settings.max_components:
+        said.append(f"Limited to {settings.max_components} by max_components.")
+    if regions.continuous:
+        whose = "Its spectra vary" if found == 1 else f"Spectra vary within {_counted(regions.continuous)}"
+        said.append(f"{whose} continuously (bending, strain or uneven light): continuous variation, not phases.")
+    if regions.confidence < _FIRM:
+        others = " or ".join(str(number) for number in regions.alternatives)
+        said.append(f"Ambiguous: with slightly other thresholds it would be {others}.")
+    return said
+
+
+def _counted(indices: tuple[int, ...]) -> str:
+    names = [str(index + 1) for index in indices]
+    if len(names) == 1:
+        return f"component {names[0]}"
+    return f"components {', '.join(names[:-1])} and {names[-1]}"
+
+
 _EIGENVALUES: Mapping[Rule, Callable[[LocalSpectra, RankSettings], tuple[FloatArray, float]]] = {
+    "regions": _whitened_eigenvalues,
     "noise-null": _whitened_eigenvalues,
     "elbow": _uncentred_eigenvalues,
 }
 _CHOICES: Mapping[Rule, Callable[[FloatArray, FloatArray | None, RankSettings], _Choice]] = {
+    "regions": _above_noise,
     "noise-null": _above_noise,
     "elbow": _elbow,
 }

@@ -1,16 +1,68 @@
-"""Labels at image scale: maps of the loadings in, `Segmentation` out."""
+"""Labels at image scale: what speaks for each component on a grid of windows in, `Segmentation` out."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.scores import leading_scores, whitening
+from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
-from fftscape.model.records import Segmentation, WindowGrid
+from fftscape.model.records import LocalSpectra, Segmentation, WindowGrid
+
+# Directions kept to tell components apart at a finer scale: some, and some for each component.
+_DIRECTIONS, _DIRECTIONS_EACH, _MOST_DIRECTIONS = 4, 3, 16
+# Neighbouring windows overlap, so a light smoothing costs no resolution. In windows.
+_SMOOTHING = 0.25
+# A finer scale is believed where it gives so many of the windows that are beyond doubt to the right component.
+_RELIABLE = 0.97
+# Labels may change so far from a boundary, in windows of the coarser scale.
+_REACH = 0.5
+# Standard uncertainty of a boundary's place, in windows of the finest scale that was believed.
+_PLACE = 0.1
 
 
-def segment(loadings: FloatArray, grid: WindowGrid) -> Segmentation:
-    """Assign each pixel to the component with the largest loading.
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """How far each window is from each component.
+
+    Parameters
+    ----------
+    grid : WindowGrid
+        The windows.
+    distances : ndarray of float, shape (component, window_y, window_x)
+        Non-negative; the nearest component is the window's own.
+    """
+
+    grid: WindowGrid
+    distances: FloatArray
+
+
+def assigned_by_labels(labels: npt.NDArray[np.int16], n_components: int, grid: WindowGrid) -> Assignment:
+    """Turn labels of windows into an assignment.
+
+    Parameters
+    ----------
+    labels : ndarray of int16, shape (window_y, window_x)
+        Component of each window; those that take no part count as the nearest one that does.
+    n_components : int
+        How many there are.
+    grid : WindowGrid
+        The windows.
+
+    Returns
+    -------
+    Assignment
+        0 for the window's own component, 1 for the others.
+    """
+    everywhere = without_gaps(labels, labels >= 0)
+    return Assignment(grid, np.array([everywhere != index for index in range(n_components)], float))
+
+
+def assigned_by_loadings(loadings: FloatArray, grid: WindowGrid) -> Assignment:
+    """Turn loadings into an assignment.
 
     Parameters
     ----------
@@ -18,30 +70,134 @@ def segment(loadings: FloatArray, grid: WindowGrid) -> Segmentation:
         Weights of unit-norm factors (weights of unscaled factors cannot be compared); NaN where
         a window takes no part.
     grid : WindowGrid
-        Where the windows lie.
+        The windows.
+
+    Returns
+    -------
+    Assignment
+        Distances are what the other components have of the sum of a window's loadings.
+    """
+    filled = np.moveaxis(without_gaps(np.moveaxis(loadings, 0, -1), grid.valid), -1, 0)
+    total = filled.sum(axis=0)
+    return Assignment(grid, 1 - filled / np.where(total > 0, total, 1))
+
+
+def sharpened(assignment: Assignment, finer: LocalSpectra, *, seed: int) -> Assignment | None:
+    """Place boundaries with smaller windows.
+
+    The windows beyond doubt teach what each component looks like at the finer scale; windows
+    near boundaries are then assigned anew.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        From larger windows.
+    finer : LocalSpectra
+        Spectra of smaller windows.
+    seed : int
+        Seed of the search for leading directions.
+
+    Returns
+    -------
+    Assignment or None
+        On the finer grid; None where smaller windows cannot tell the components apart reliably.
+
+    Notes
+    -----
+    Nearest mean of the neighbourhood in the leading scores, in units of the spread inside the
+    components (linear discriminant analysis with local means).
+    """
+    from scipy.ndimage import gaussian_filter
+
+    grid, count = finer.grid, len(assignment.distances)
+    labels = resampled(assignment, grid.centres_y, grid.centres_x).argmin(axis=0)
+    coarse = assignment.grid.size
+    # Lengths in windows of the coarser scale.
+    span = max(1, round(coarse[0] / grid.step[0])), max(1, round(coarse[1] / grid.step[1]))
+    insides = [deep_inside(labels == index, span) & grid.valid for index in range(count)]
+    if not all(inside.any() for inside in insides):
+        return None
+    directions = min(_DIRECTIONS + _DIRECTIONS_EACH * count, _MOST_DIRECTIONS)
+    scores = leading_scores(finer.values, directions, seed=seed)
+    values = without_gaps(np.moveaxis(grid.to_map(scores.values), 0, -1).astype(np.float64), grid.valid)
+    values = gaussian_filter(values, (_SMOOTHING * grid.span[0], _SMOOTHING * grid.span[1], 0), mode="nearest")
+    values = values @ whitening(_covariance_within(values, insides))
+    distances = local_distances(values, insides, span)
+    nearest = distances.argmin(axis=0)
+    if min(np.mean(nearest[inside] == index) for index, inside in enumerate(insides)) < _RELIABLE:
+        return None
+    # Beyond reach of the boundary a window keeps its component.
+    distances = np.sqrt(distances)
+    near = within_reach(labels, count, span, _REACH)
+    return Assignment(grid, np.where(near, distances, distances.max() * 2))
+
+
+def segment(assignment: Assignment, covered: BoolArray) -> Segmentation:
+    """Assign each pixel to its nearest component.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        Distances on a grid of windows.
+    covered : ndarray of bool, shape (y, x)
+        Pixels that get a label.
 
     Returns
     -------
     Segmentation
-        Labels of shape (y, x) and area fractions of the labelled pixels.
+        Labels, margins and area fractions of the labelled pixels.
 
     Notes
     -----
-    A window speaks for its centre, so the maps are interpolated bilinearly between the window
+    A window speaks for its centre, so distances are interpolated bilinearly between the window
     centres and continued constantly to the edges of the image.
     """
-    covered = covered_pixels(grid)
-    filled = _fill_gaps(loadings, grid.valid)
-    best = np.full(grid.image_shape, -np.inf, np.float32)
-    labels = np.zeros(grid.image_shape, np.int16)
-    for component, values in enumerate(filled):
-        pixels = to_image_scale(values, grid)
-        stronger = pixels > best
-        labels[stronger] = component
-        np.maximum(best, pixels, out=best)
+    rows, columns = (np.arange(length, dtype=float) for length in covered.shape)
+    best = np.full(covered.shape, np.inf, np.float32)
+    second = best.copy()
+    labels = np.zeros(covered.shape, np.int16)
+    for index, distance in enumerate(assignment.distances):
+        pixels = _interpolated(
+            _interpolated(distance, assignment.grid.centres_y, rows).T, assignment.grid.centres_x, columns
+        ).T
+        nearer = pixels < best
+        labels[nearer] = index
+        second = np.where(nearer, best, np.minimum(second, pixels))
+        best = np.where(nearer, pixels, best)
+    alone = len(assignment.distances) == 1
+    margin = np.ones_like(best) if alone else (second - best) / np.maximum(second + best, np.float32(1e-12))
     labels[~covered] = -1
-    counts = np.bincount(labels[covered], minlength=len(loadings))
-    return Segmentation(labels, counts / counts.sum())
+    margin[~covered] = np.nan
+    counts = np.bincount(labels[covered], minlength=len(assignment.distances))
+    place = _PLACE * float(np.sqrt(assignment.grid.size[0] * assignment.grid.size[1]))
+    borders = _border_lengths(labels, len(counts))
+    return Segmentation(
+        labels, margin, counts / counts.sum(), borders * place / counts.sum(), float(max(assignment.grid.size))
+    )
+
+
+def resampled(assignment: Assignment, rows: FloatArray, columns: FloatArray) -> FloatArray:
+    """Interpolate distances bilinearly to other places.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        Distances on a grid of windows.
+    rows, columns : ndarray of float
+        Places in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (component, row, column)
+        Constant beyond the outermost window centres.
+    """
+    grid = assignment.grid
+    return np.stack(
+        [
+            _interpolated(_interpolated(distance, grid.centres_y, rows).T, grid.centres_x, columns).T
+            for distance in assignment.distances
+        ]
+    )
 
 
 def to_image_scale(values: FloatArray, grid: WindowGrid) -> npt.NDArray[np.float32]:
@@ -59,8 +215,8 @@ def to_image_scale(values: FloatArray, grid: WindowGrid) -> npt.NDArray[np.float
     ndarray of float32, shape (y, x)
         Bilinear between window centres, constant beyond the outermost ones.
     """
-    rows = _interpolated(np.asarray(values, np.float32), grid.centres_y, grid.image_shape[0])
-    return _interpolated(rows.T, grid.centres_x, grid.image_shape[1]).T
+    rows, columns = (np.arange(length, dtype=float) for length in grid.image_shape)
+    return np.asarray(resampled(Assignment(grid, values[None]), rows, columns)[0])
 
 
 def covered_pixels(grid: WindowGrid) -> BoolArray:
@@ -86,20 +242,28 @@ def covered_pixels(grid: WindowGrid) -> BoolArray:
     return np.asarray(table.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0)
 
 
-def _interpolated(values: npt.NDArray[np.float32], centres: FloatArray, length: int) -> npt.NDArray[np.float32]:
-    """Interpolate along the first axis from `centres` to 0 ... length - 1."""
-    position = np.interp(np.arange(length), centres, np.arange(len(centres)))
+def _covariance_within(values: FloatArray, insides: list[BoolArray]) -> FloatArray:
+    rest = np.concatenate([values[inside] - values[inside].mean(axis=0) for inside in insides])
+    covariance = rest.T @ rest / len(rest)
+    return np.asarray(covariance + 1e-6 * np.trace(covariance) / len(covariance) * np.eye(len(covariance)))
+
+
+def _border_lengths(labels: npt.NDArray[np.int16], count: int) -> FloatArray:
+    """Length of each component's boundaries with others, in pixels."""
+    steps = np.zeros(count)
+    for one, other in ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])):
+        differ = (one != other) & (one >= 0) & (other >= 0)
+        for side in (one, other):
+            steps += np.bincount(side[differ], minlength=count)
+    # A line in a random direction crosses 4 / pi times as many pixel borders as it is long.
+    return steps * np.pi / 4
+
+
+def _interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) -> npt.NDArray[np.float32]:
+    """Interpolate along the first axis from `centres` to `places`."""
+    position = np.interp(places, centres, np.arange(len(centres)))
     below: IntArray = np.minimum(position.astype(np.intp), len(centres) - 1)
     above = np.minimum(below + 1, len(centres) - 1)
     part = (position - below).astype(np.float32)[:, None]
+    values = np.asarray(values, np.float32)
     return values[below] * (1 - part) + values[above] * part
-
-
-def _fill_gaps(loadings: FloatArray, valid: BoolArray) -> FloatArray:
-    """Give windows that take no part the values of the nearest ones that do."""
-    if valid.all():
-        return loadings
-    from scipy.ndimage import distance_transform_edt
-
-    nearest = distance_transform_edt(~valid, return_distances=False, return_indices=True)
-    return loadings[:, nearest[0], nearest[1]]

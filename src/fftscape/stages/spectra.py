@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.executors import for_each
+from fftscape.compute.half_plane import half_plane_weights
 from fftscape.compute.tapers import taper
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LocalSpectra, WindowGrid
@@ -38,31 +39,6 @@ _SCALINGS: Mapping[Scaling, Callable[[Block], Block]] = {
     "sqrt": lambda amplitude: np.sqrt(amplitude, out=amplitude),
     "log": lambda amplitude: np.log1p(amplitude, out=amplitude),
 }
-
-
-def half_plane_weights(size: Pair) -> FloatArray:
-    """Return sqrt(number of full-plane frequencies each half-plane column stands for).
-
-    Parameters
-    ----------
-    size : tuple of int
-        Window size (y, x).
-
-    Returns
-    -------
-    ndarray of float64, shape (size[1] // 2 + 1,)
-        1 for zero and (even sizes) the Nyquist column, sqrt(2) elsewhere.
-
-    Examples
-    --------
-    >>> (half_plane_weights((8, 6)) ** 2).round(6).tolist()
-    [1.0, 2.0, 2.0, 1.0]
-    """
-    weights = np.full(size[1] // 2 + 1, np.sqrt(2.0))
-    weights[0] = 1
-    if size[1] % 2 == 0:
-        weights[-1] = 1
-    return weights
 
 
 def to_full_plane(features: FloatArray, size: Pair) -> npt.NDArray[np.float32]:

@@ -11,6 +11,7 @@ from fftscape.model.settings import Pair
 
 # Fewer independent windows than this say too little about the scatter between windows.
 _ENOUGH_WINDOWS = 48
+_SURVEY_STEPS = 4
 
 
 def window_grid(usable: BoolArray, size: Pair, step: Pair) -> WindowGrid:
@@ -81,6 +82,39 @@ def sparse_grid(grid: WindowGrid) -> WindowGrid:
                 grid.size, grid.step, grid.origins_y[rows], grid.origins_x[columns], grid.image_shape, valid
             )
     return grid
+
+
+def survey_grid(usable: BoolArray, size: Pair) -> WindowGrid:
+    """Lay windows at regular steps of about a quarter of a window, centred in the image.
+
+    Maps of such windows can be compared place by place: no window lies nearer to the next than others do.
+
+    Parameters
+    ----------
+    usable : ndarray of bool, shape (y, x)
+        False for pixels without data; a window that holds one takes no part.
+    size : tuple of int
+        In pixels, (y, x), at most the image's.
+
+    Returns
+    -------
+    WindowGrid
+        Up to half a step is left over at each edge of the image.
+
+    Examples
+    --------
+    >>> survey_grid(np.ones((101, 70), bool), (32, 32)).origins_y.tolist()
+    [2, 10, 18, 26, 34, 42, 50, 58, 66]
+    """
+    step = max(1, size[0] // _SURVEY_STEPS), max(1, size[1] // _SURVEY_STEPS)
+    height, width = usable.shape
+    origins_y, origins_x = _centred(height, size[0], step[0]), _centred(width, size[1], step[1])
+    valid = _windows_without_gaps(usable, size, origins_y, origins_x)
+    return WindowGrid(size, step, origins_y, origins_x, (height, width), valid)
+
+
+def _centred(length: int, size: int, step: int) -> IntArray:
+    return (length - size) % step // 2 + np.arange(0, length - size + 1, step)
 
 
 def _origins(length: int, size: int, step: int) -> IntArray:

@@ -36,7 +36,7 @@ class Scene:
     @property
     def n_components(self) -> int:
         """True number of structures."""
-        return int(self.labels.max()) + 1
+        return max(int(self.labels.max()) + 1, len(self.lattices))
 
     @property
     def area_fractions(self) -> FloatArray:

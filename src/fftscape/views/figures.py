@@ -16,6 +16,7 @@ from fftscape.views.panels import (
     plot_image,
     plot_labels,
     plot_loading,
+    plot_orientation,
     plot_residual,
     plot_scree,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "plot_image",
     "plot_labels",
     "plot_loading",
+    "plot_orientation",
     "plot_residual",
     "plot_scree",
     "render_figures",
@@ -70,7 +72,8 @@ def _overview(record: AnalysisRecord, blocks: Blocks) -> Figure:
 
     n = record.n_components
     pairs = 2 if n <= 8 else 3
-    rows, columns = 1 + -(-n // pairs), 2 * pairs
+    # The map of orientations takes the place of one component more.
+    rows, columns = 1 + -(-(n + (record.orientation is not None)) // pairs), 2 * pairs
     panel = _panel_height(record, 3.0, least=2.4)
     width, height = 3.65 * columns, 0.75 + 0.65 + rows * (panel + 0.65)
     figure = Figure(figsize=(width, height))
@@ -94,6 +97,8 @@ def _overview(record: AnalysisRecord, blocks: Blocks) -> Figure:
         row, column = 1 + k // pairs, 2 * (k % pairs)
         plot_loading(record, k, figure.add_subplot(grid[row, column]))
         plot_factor(record, k, figure.add_subplot(grid[row, column + 1]))
+    if record.orientation is not None:
+        plot_orientation(record, figure.add_subplot(grid[1 + n // pairs, 2 * (n % pairs)]))
     return figure
 
 
@@ -105,10 +110,12 @@ def render_figures(record: AnalysisRecord) -> dict[str, bytes]:
     -------
     dict of str to bytes
         ``overview.png``, ``image.png``, ``scree.png``, ``component_1.png`` (map beside factor; components
-        are counted from 1 here) and so on, ``labels.png``, ``residual.png`` and ``thumbnail.png``.
+        are counted from 1 here) and so on, ``labels.png``, ``residual.png``, ``thumbnail.png`` and, for
+        rotation-tolerant results, ``orientation.png``.
     """
     blocks = block_means(record.image.data)
     components = {f"component_{k + 1}.png": _png(_component_figure(record, k)) for k in range(record.n_components)}
+    orientation = {} if record.orientation is None else {"orientation.png": _png(_orientation_figure(record))}
     return {
         "overview.png": _png(_overview(record, blocks), dpi=OVERVIEW_DPI),
         "image.png": _png(_image_figure(record, blocks)),
@@ -116,6 +123,7 @@ def render_figures(record: AnalysisRecord) -> dict[str, bytes]:
         **components,
         "labels.png": _png(_labels_figure(record, blocks)),
         "residual.png": _png(_residual_figure(record)),
+        **orientation,
         "thumbnail.png": _png(_thumbnail(record, blocks), dpi=THUMBNAIL_DPI),
     }
 
@@ -179,6 +187,13 @@ def _residual_figure(record: AnalysisRecord) -> Figure:
     height = _panel_height(record, PANEL, least=0.6, most=7.0)
     figure = _blank(PANEL + 0.95, height + 0.5)
     plot_residual(record, _axes_at(figure, 0.1, 0.2, PANEL, height))
+    return figure
+
+
+def _orientation_figure(record: AnalysisRecord) -> Figure:
+    height = _panel_height(record, PANEL, least=0.6, most=7.0)
+    figure = _blank(PANEL + 0.95, height + 0.5)
+    plot_orientation(record, _axes_at(figure, 0.1, 0.2, PANEL, height))
     return figure
 
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.cm import ScalarMappable
 
 
+# Angles up to this part of the period are a bend; its colours need not close into a circle.
+_SLIGHT_BEND = 1 / 8
+
+
 def plot_image(record: AnalysisRecord, ax: Axes, *, blocks: Blocks | None = None) -> Axes:
     """Draw the analysed image in grey with its scale bar; pixels without data are light grey.
 
@@ -103,6 +107,32 @@ def plot_residual(record: AnalysisRecord, ax: Axes) -> Axes:
     low = float(values.min()) if values.size and values.min() < values.max() else 0.0
     mesh = _map(record, record.residual, ax, colours=style.RESIDUAL_COLOURS, low=low)
     ax.set_title("Residual (part not described)")
+    _image_frame(record, ax, bar="black", rim="white")
+    _colour_bar(mesh, ax)
+    return ax
+
+
+def plot_orientation(record: AnalysisRecord, ax: Axes) -> Axes:
+    """Draw how far each window is turned against the strongest variant of its structure.
+
+    The colours close into a circle where angles use up much of the period, and have a middle where
+    the structure bends only slightly. Windows without an orientation are light grey.
+
+    Raises
+    ------
+    ValueError
+        If the result holds no orientations.
+    """
+    if record.orientation is None or record.orientation_period is None:
+        raise ValueError("this result was not made with rotation.tolerant and holds no orientations")
+    known = np.abs(record.orientation[np.isfinite(record.orientation)])
+    period = float(np.nanmax(record.orientation_period)) if np.isfinite(record.orientation_period).any() else 180.0
+    reach = float(known.max()) if known.size else 0.0
+    bends = reach <= _SLIGHT_BEND * period
+    limit = max(reach, 0.1) if bends else period / 2
+    colours = style.BEND_COLOURS if bends else style.DIRECTION_COLOURS
+    mesh = _map(record, record.orientation, ax, colours=colours, low=-limit, high=limit)
+    ax.set_title("Orientation (degrees)")
     _image_frame(record, ax, bar="black", rim="white")
     _colour_bar(mesh, ax)
     return ax
@@ -234,8 +264,12 @@ def _image_frame(record: AnalysisRecord, ax: Axes, *, bar: str = "white", rim: s
     return ax
 
 
-def _map(record: AnalysisRecord, values: FloatArray, ax: Axes, *, colours: str, low: float = 0.0) -> ScalarMappable:
-    top = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
+def _map(
+    record: AnalysisRecord, values: FloatArray, ax: Axes, *, colours: str, low: float = 0.0, high: float | None = None
+) -> ScalarMappable:
+    """Draw a map in colours from `low` to `high`, by default its largest value."""
+    largest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
+    top = largest if high is None else high
     y_edges, x_edges = map_edges(record)
     return ax.pcolormesh(
         x_edges, y_edges, np.ma.masked_invalid(values), cmap=colours, vmin=low, vmax=top if top > low else low + 1.0,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from fftscape.model.image import Image
 from fftscape.model.records import AnalysisRecord, Peaks
@@ -70,6 +71,7 @@ class _Component:
     spots: tuple[str, ...]
     more_spots: int
     figure: str
+    period: str
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,15 @@ def _components(record: AnalysisRecord, figures: Mapping[str, bytes]) -> Iterato
             spots=tuple(spots[:SPOTS_IN_CAPTION]),
             more_spots=max(0, len(spots) - SPOTS_IN_CAPTION),
             figure=_embedded(figures[f"component_{k + 1}.png"]),
+            period=_period(record, k),
         )
+
+
+def _period(record: AnalysisRecord, component: int) -> str:
+    """Return the rotation (degrees) after which a component is the same again; '' where it has no orientation."""
+    if record.orientation_period is None or np.isnan(record.orientation_period[component]):
+        return ""
+    return f"{record.orientation_period[component]:g}"
 
 
 def _spots(peaks: Peaks) -> Iterator[_Spot]:

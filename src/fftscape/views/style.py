@@ -24,6 +24,9 @@ SPOT = "#7fe3ff"
 MAP_COLOURS = "viridis"
 FACTOR_COLOURS = "magma"
 RESIDUAL_COLOURS = "cividis"
+# All directions need colours that close into a circle; a slight bend is seen better on a scale with a middle.
+DIRECTION_COLOURS = "twilight"
+BEND_COLOURS = "PuOr"
 
 _RC: dict[str, Any] = {
     "font.family": ["sans-serif"],

@@ -1,0 +1,155 @@
+"""Scores: spectra of many windows in, their few leading coordinates in units of noise out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fftscape.compute.lowrank import low_rank
+from fftscape.model.arrays import FloatArray
+
+# Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
+WHITENING_FLOOR = 1e-3
+_TINY = 1e-12
+_OVERSAMPLING = 6
+_TRIMMING_ROUNDS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """The leading principal components of flattened spectra.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (window, component)
+        Coordinates of the windows.
+    axes : ndarray of float64, shape (component, feature)
+        Orthonormal directions in the space of flattened spectra.
+    mean : ndarray of float64, shape (feature,)
+        Mean spectrum by which the spectra were divided.
+    centre : ndarray of float64, shape (feature,)
+        Mean of the flattened spectra.
+    """
+
+    values: FloatArray
+    axes: FloatArray
+    mean: FloatArray
+    centre: FloatArray
+
+    def of(self, spectra: FloatArray) -> FloatArray:
+        """Return the coordinates of other spectra, shape (spectrum, component)."""
+        return np.asarray((flattened(spectra, self.mean) - self.centre) @ self.axes.T)
+
+
+def leading_scores(spectra: FloatArray, count: int, *, seed: int) -> Scores:
+    """Find the directions in which spectra differ most, and where each spectrum lies along them.
+
+    Parameters
+    ----------
+    spectra : ndarray of float32, shape (window, feature)
+        Non-negative.
+    count : int
+        Number of directions.
+    seed : int
+        Seed of the iteration.
+
+    Returns
+    -------
+    Scores
+        Of the flattened spectra, see `flattened`.
+    """
+    mean = spectra.mean(axis=0, dtype=np.float64)
+    mean += WHITENING_FLOOR * mean.max()
+    values = flattened(spectra, mean)
+    centre = values.mean(axis=0, dtype=np.float64)
+    values -= centre.astype(values.dtype)
+    part = low_rank(values, count + _OVERSAMPLING, seed=seed)
+    left, size, axes = np.linalg.svd(part.coefficients, full_matrices=False)
+    return Scores(((part.basis @ left) * size)[:, :count], axes[:count], mean, centre)
+
+
+def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:
+    """Divide spectra by the mean of all and then each by its own level.
+
+    The noise of spectra is multiplicative, so the first division makes it equal at all
+    frequencies. The second takes out brightness; a level is a mean over all frequencies, in
+    which one strong spot does not weigh as much as in the Euclidean norm.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (window, feature)
+        Non-negative.
+    mean : ndarray, shape (feature,)
+        Positive.
+
+    Returns
+    -------
+    ndarray, shape (window, feature)
+        Of the dtype of `spectra`, about 1 everywhere.
+    """
+    flat = spectra / mean.astype(spectra.dtype)
+    flat /= flat.mean(axis=1, keepdims=True) + spectra.dtype.type(_TINY)
+    return flat
+
+
+def trimmed_covariance(differences: FloatArray, keep: float, *, least: float = 0.0) -> FloatArray:
+    """Estimate a covariance matrix around zero from the part of the rows that lie closest together.
+
+    Parameters
+    ----------
+    differences : ndarray, shape (row, dimension)
+        Mostly noise around zero, some outliers.
+    keep : float
+        Part of the rows that is used.
+    least : float
+        The smallest standard deviation that is believed, in any direction.
+
+    Returns
+    -------
+    ndarray, shape (dimension, dimension)
+        Scaled so that it is right for Gaussian rows.
+
+    Notes
+    -----
+    Concentration steps as in the minimum covariance determinant (Rousseeuw and Van Driessen,
+    Technometrics 41, 212, 1999), begun at the medians of the absolute values.
+    """
+    from scipy.stats import chi2
+
+    dimension = differences.shape[1]
+    covariance = np.diag((np.median(np.abs(differences), axis=0) / 0.6745) ** 2 + least**2)
+    count = min(max(int(keep * len(differences)), dimension + 2), len(differences))
+    for _ in range(_TRIMMING_ROUNDS):
+        nearest = np.argsort(_lengths(differences, covariance), kind="stable")[:count]
+        covariance = differences[nearest].T @ differences[nearest] / count
+        covariance += 1e-9 * np.trace(covariance) * np.eye(dimension) + least**2 * np.eye(dimension)
+        covariance *= np.quantile(_lengths(differences, covariance), keep) / chi2.ppf(keep, dimension)
+        covariance += least**2 * np.eye(dimension)
+    return covariance
+
+
+def whitening(covariance: FloatArray) -> FloatArray:
+    """Return the matrix that turns rows of a covariance into rows of unit covariance.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (dimension, dimension)
+        Positive semidefinite.
+
+    Returns
+    -------
+    ndarray, shape (dimension, dimension)
+        To be multiplied from the right.
+
+    Examples
+    --------
+    >>> np.abs(whitening(np.diag([4.0, 25.0]))).round(3).tolist()
+    [[0.5, 0.0], [0.0, 0.2]]
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-9 * values.max() + _TINY**2)))
+
+
+def _lengths(rows: FloatArray, covariance: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("ij,ij->i", np.linalg.solve(covariance, rows.T).T, rows))

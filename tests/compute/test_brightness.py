@@ -1,0 +1,39 @@
+"""One structure under other light, and what is none."""
+
+import numpy as np
+import pytest
+
+from fftscape.compute.brightness import same_but_brightness
+from fftscape.compute.half_plane import half_plane_weights
+
+SIZE = (24, 32)
+
+
+def spectrum(spots, noise, signal=1.0, background=0.0):
+    """Square roots of amplitudes of one window of unlike sides, half plane."""
+    power = np.full((SIZE[0], SIZE[1] // 2 + 1), float(noise) + background)
+    for y, x in spots:
+        power[y, x] += 400 * signal
+    return ((power**0.25) * half_plane_weights(SIZE)).ravel()[None].astype(np.float32)
+
+
+def embed(spectra):
+    flat = spectra / spectra.mean(axis=1, keepdims=True)
+    return flat[:, :] * 10
+
+
+ONE, OTHER = [(5, 3), (18, 7)], [(5, 3), (9, 10)]
+
+
+@pytest.mark.parametrize(
+    ("regions", "numbers"),
+    [
+        ([spectrum(ONE, 1), spectrum(ONE, 1, 0.2)], [0, 0]),  # the same, dimmer against the noise
+        ([spectrum(ONE, 1), 9 * spectrum(ONE, 1, 0.2)], [0, 0]),  # and at another gain
+        ([spectrum(ONE, 1), spectrum(OTHER, 1)], [0, 1]),  # one spot elsewhere
+        ([spectrum(ONE, 1), spectrum([], 1)], [0, 1]),  # a featureless support is no dim crystal
+        ([spectrum(ONE, 1), spectrum(ONE + OTHER, 1), spectrum(ONE, 3)], [0, 1, 0]),
+    ],
+)
+def test_only_brightness_joins(regions, numbers):
+    assert same_but_brightness(regions, SIZE, embed).tolist() == numbers

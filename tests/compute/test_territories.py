@@ -1,0 +1,63 @@
+"""Regions of maps whose depths can be counted."""
+
+import numpy as np
+
+from fftscape.compute.territories import deep_inside, depth, local_distances, thickness, within_reach, without_gaps
+
+
+def stripe(width, shape=(30, 40), start=12):
+    inside = np.zeros(shape, bool)
+    inside[:, start : start + width] = True
+    return inside
+
+
+def test_depth_counts_windows_from_the_border():
+    # Five places per window along x, three along y.
+    depths = depth(stripe(10), (3, 5))
+    assert depths[:, :12].max() == 0
+    np.testing.assert_allclose(depths[4, 12:22], [0.1, 0.3, 0.5, 0.7, 0.9, 0.9, 0.7, 0.5, 0.3, 0.1])
+
+
+def test_a_region_goes_on_beyond_the_edge():
+    inside = stripe(4, start=36)
+    assert thickness(inside, (4, 4)) > 0.8  # not 0.5, the half of what is seen
+
+
+def test_thickness_is_half_the_width():
+    assert thickness(stripe(8), (4, 4)) == 0.875  # to the middle of the last place
+    assert np.isinf(thickness(np.ones((5, 5), bool), (4, 4)))
+    assert thickness(np.zeros((5, 5), bool), (4, 4)) == 0
+
+
+def test_deep_inside_keeps_away_from_the_border_or_takes_the_deepest():
+    chosen = deep_inside(stripe(16), (4, 4))
+    assert chosen[0].nonzero()[0].tolist() == list(range(15, 25))  # 0.7 windows from either side
+    assert deep_inside(stripe(3), (4, 4))[0].nonzero()[0].tolist() == [13]
+
+
+def test_reach_is_measured_in_windows():
+    labels = stripe(20, start=20).astype(int)
+    near = within_reach(labels, 2, (4, 8), 0.75)
+    assert near[1, 0].nonzero()[0].min() == 14  # six eighths of a window
+    assert near[0, 0].nonzero()[0].max() == 25
+
+
+def test_gaps_take_the_nearest_value():
+    values = np.arange(12.0).reshape(3, 4)
+    valid = np.ones((3, 4), bool)
+    valid[0, 0] = valid[2, 3] = False
+    filled = without_gaps(values, valid)
+    assert filled[0, 0] in (1, 4)
+    assert filled[2, 3] in (7, 10)
+    assert without_gaps(values, np.ones((3, 4), bool)) is values
+
+
+def test_distances_follow_a_slow_change():
+    """A ramp along the boundary that is steeper than the step across it and unlike in both halves."""
+    ramp = np.linspace(0, 20, 60)[:, None] * np.where(stripe(20, (60, 40), 20), 1.0, 0.6)
+    right = stripe(20, (60, 40), 20)
+    values = np.stack([ramp, 4.0 * right], axis=-1) @ np.array([[1.0, 0.0], [1.0, 0.2]])
+    insides = [stripe(14, (60, 40), 3), stripe(14, (60, 40), 23)]
+    nearest = local_distances(values, insides, (4, 4)).argmin(axis=0)
+    everywhere = np.argmin([np.sum((values - values[inside].mean(axis=0)) ** 2, axis=-1) for inside in insides], axis=0)
+    assert np.mean(nearest == right) > 0.9 > np.mean(everywhere == right) + 0.1
