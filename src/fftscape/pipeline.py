@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.files import exchange, result_folder, store
 from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.errors import (
@@ -44,9 +45,11 @@ from fftscape.preparation import (
     with_windows,
 )
 from fftscape.stages.factorization import factorize, project, purest_spectra, window_residual
+from fftscape.stages.orientation import orientation_map
 from fftscape.stages.peaks import find_peaks
 from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
 from fftscape.stages.regions import find_regions, mean_spectra, on_grid
+from fftscape.stages.rotation import joined, said, same_rings
 from fftscape.stages.segmentation import (
     assigned_by_labels,
     assigned_by_loadings,
@@ -54,7 +57,7 @@ from fftscape.stages.segmentation import (
     segment,
     sharpened,
 )
-from fftscape.stages.spectra import local_spectra, to_full_plane, to_half_plane, without_blank_windows
+from fftscape.stages.spectra import local_spectra, without_blank_windows
 from fftscape.stages.windows import sparse_grid, survey_grid
 
 if TYPE_CHECKING:
@@ -203,6 +206,11 @@ class Analysis(AnalysisRecord):
         InvalidSettingError
             If the pixel sizes differ or the image is smaller than the window.
         """
+        if self.settings.rotation.tolerant:
+            raise InvalidSettingError(
+                f"{self.image.name}: a rotation-tolerant result has one factor for all orientations and cannot "
+                "describe another image; analyse it without rotation.tolerant first."
+            )
         image = as_image(image)
         same = image.unit == self.image.unit and np.allclose(image.pixel_size, self.image.pixel_size, rtol=1e-3)
         if self.image.is_calibrated and not image.is_calibrated:
@@ -407,7 +415,7 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
         )
     if not len(peaks) and result.factors.any():
         notes.warn("No component has a spot that stands out of its background.", NoPeaksWarning)
-    return Analysis(
+    analysis = Analysis(
         image=image,
         grid=grid,
         scree=scree,
@@ -427,6 +435,21 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
         provenance=_provenance(image),
         notes=tuple(notes.sentences),
     )
+    return _turned(analysis, found)
+
+
+def _turned(analysis: Analysis, found: _Found) -> Analysis:
+    """Name the components that are one structure turned or, where that is wanted, make one component of them."""
+    spectra, settings = found.spectra, analysis.settings
+    if found.regions is None:
+        means, owner = purest_spectra(spectra, found.result.loadings), found.result.loadings.argmax(axis=1)
+    else:
+        means, owner = mean_spectra(spectra, found.regions), found.regions.labels[spectra.grid.valid]
+    references = to_full_plane(means, spectra.grid.size)
+    turns = same_rings(references, analysis.image.pixel_size, settings.spectra.scaling)
+    if not settings.rotation.tolerant:
+        return replace(analysis, notes=(*analysis.notes, *said(turns)))
+    return joined(analysis, turns, orientation_map(spectra, references, owner, analysis.image.pixel_size))
 
 
 def _provenance(image: Image) -> dict[str, str]:

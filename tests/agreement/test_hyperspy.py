@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from fftscape.compute.half_plane import to_full_plane
 from fftscape.model.settings import PRESETS
 from fftscape.stages.rank import compute_scree
-from fftscape.stages.spectra import local_spectra, to_full_plane
+from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import window_grid
 from fftscape.synthetic import demo_scene
 

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from fftscape.compute.half_plane import to_full_plane
 from fftscape.model.settings import FactorizationSettings, PeakSettings, SpectraSettings
 from fftscape.stages.factorization import factorize
 from fftscape.stages.peaks import find_peaks
-from fftscape.stages.spectra import local_spectra, to_full_plane
+from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import window_grid
 from fftscape.synthetic import Lattice, hcp_gold, render_lattice
 

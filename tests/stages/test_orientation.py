@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fftscape.compute.half_plane import to_full_plane
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.orientation import orientation_map
-from fftscape.stages.spectra import local_spectra, to_full_plane
+from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import window_grid
 from fftscape.synthetic.textures import Texture, render_texture
 

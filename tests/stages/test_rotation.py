@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fftscape.compute.half_plane import to_full_plane
 from fftscape.compute.turning import turned
 from fftscape.model.records import AnalysisRecord
 from fftscape.model.rotation import Orientation, Turns
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.rotation import joined, said, same_rings
-from fftscape.stages.spectra import local_spectra, to_full_plane
+from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import window_grid
 from fftscape.synthetic import Lattice, fcc_gold, hcp_gold, render_lattice
 from fftscape.synthetic.textures import Texture, render_texture

@@ -3,15 +3,10 @@
 import numpy as np
 import pytest
 
+from fftscape.compute.half_plane import half_plane_weights, to_full_plane, to_half_plane
 from fftscape.compute.tapers import taper
 from fftscape.model.settings import SpectraSettings
-from fftscape.stages.spectra import (
-    half_plane_weights,
-    local_spectra,
-    to_full_plane,
-    to_half_plane,
-    without_blank_windows,
-)
+from fftscape.stages.spectra import local_spectra, without_blank_windows
 from fftscape.stages.windows import window_grid
 
 SIZES = [(32, 24), (15, 22), (16, 21), (9, 7)]

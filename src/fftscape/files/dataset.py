@@ -102,7 +102,9 @@ def _results(record: AnalysisRecord) -> dict[str, Variable]:
         "loadings": Variable(MAP, record.loadings, "weight of each component in each window"),
         "factors": Variable(SPECTRUM, record.factors, "spectrum of each component, unit norm"),
         "residual": Variable(WINDOWS, record.residual, "relative norm of what the model leaves", "1"),
-        "abruptness": Variable(WINDOWS, record.abruptness, "change of the spectra across the window, in units of noise"),
+        "abruptness": Variable(
+            WINDOWS, record.abruptness, "change of the spectra across it, in units of noise"
+        ),
         "valid": Variable(WINDOWS, grid.valid, "whether the window takes part"),
         "origin_y": Variable(("window_y",), grid.origins_y, "first row of the window", PIXEL_UNIT),
         "origin_x": Variable(("window_x",), grid.origins_x, "first column of the window", PIXEL_UNIT),
@@ -253,7 +255,10 @@ def record_from(array: Callable[[str], npt.NDArray[Any]], plain: Mapping[str, An
         stability=array("stability"),
         variation=array("variation"),
         segmentation=Segmentation(
-            array("segmentation"), array("margin"), array("area_fractions"), array("area_uncertainties"),
+            array("segmentation"),
+            array("margin"),
+            array("area_fractions"),
+            array("area_uncertainties"),
             float(plain["boundary_resolution"]),
         ),
         peaks=Peaks(**columns, unit=plain["peaks_unit"]),

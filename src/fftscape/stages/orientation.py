@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fftscape.compute.half_plane import half_plane_weights
+from fftscape.compute.half_plane import half_plane_weights, to_full_plane
 from fftscape.compute.turning import (
     PixelSize,
     amplitudes,
@@ -110,7 +110,9 @@ def _has_direction(spectra: LocalSpectra, rows: IntArray, pixel_size: PixelSize)
     """Tell whether what depends on direction is the same, turned or not, in both halves of the windows."""
     if len(rows) < 2:
         return False
-    halves = (_full(_half_amplitudes_mean(spectra, half), spectra.grid.size) for half in np.array_split(rows, 2))
+    halves = (
+        to_full_plane(_half_amplitudes_mean(spectra, half), spectra.grid.size) for half in np.array_split(rows, 2)
+    )
     one, other = (rings_of(half, pixel_size, "amplitude") for half in halves)
     return bool(correlation(one, other).max() >= _LEAST_CORRELATION)
 
@@ -127,7 +129,7 @@ def _straightened(spectra: LocalSpectra, rows: IntArray, angle: FloatArray, pixe
     total, count = np.zeros(spectra.grid.size), np.zeros(spectra.grid.size)
     for turn in np.unique(rounded[known]):
         own = rows[rounded == turn]
-        back = turned(_full(_half_amplitudes_mean(spectra, own), spectra.grid.size), -float(turn), pixel_size)
+        back = turned(to_full_plane(_half_amplitudes_mean(spectra, own), spectra.grid.size), -float(turn), pixel_size)
         total += np.nan_to_num(len(own) * back)
         count += len(own) * np.isfinite(back)
     straight: FloatArray = total / np.maximum(count, 1)
@@ -197,11 +199,10 @@ def _half_amplitudes(spectra: LocalSpectra, rows: IntArray) -> FloatArray:
 
 
 def _half_amplitudes_mean(spectra: LocalSpectra, rows: IntArray) -> FloatArray:
-    """Return the mean amplitudes of windows in the half plane, without weights, in pieces to save memory."""
+    """Return the mean amplitudes of windows in the half plane, in pieces to save memory."""
     pieces = np.array_split(rows, -(-len(rows) // 256))
     total = np.sum([_half_amplitudes(spectra, part).sum(axis=0) for part in pieces], axis=0)
-    mean: FloatArray = total / len(rows) / np.sqrt(_half_weights(spectra))
-    return mean
+    return np.asarray(total / len(rows))
 
 
 def _half_weights(spectra: LocalSpectra) -> FloatArray:
@@ -214,15 +215,6 @@ def _half(spectrum: FloatArray) -> FloatArray:
     """Return the half plane of a full one, flattened and without weights; 0 where it is unknown."""
     half = np.fft.ifftshift(spectrum)[:, : spectrum.shape[1] // 2 + 1]
     return np.nan_to_num(half).ravel()
-
-
-def _full(half: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Return the centred full plane of an unweighted half plane, the inverse of `_half`."""
-    height, width = size
-    right = half.reshape(height, width // 2 + 1)
-    left = right[-np.arange(height) % height, (width - 1) // 2 : 0 : -1]
-    full: FloatArray = np.fft.fftshift(np.concatenate([right, left], axis=1))
-    return full
 
 
 def _rings(size: tuple[int, int], pixel_size: PixelSize) -> IntArray:
