@@ -1,0 +1,158 @@
+"""Regions on scenes small enough to know every window."""
+
+import numpy as np
+import pytest
+
+from fftscape.model.records import LocalSpectra
+from fftscape.model.settings import RegionSettings, SpectraSettings
+from fftscape.stages.regions import find_regions, mean_spectra, on_grid
+from fftscape.stages.spectra import local_spectra
+from fftscape.stages.windows import survey_grid, window_grid
+
+SHAPE = (330, 410)
+WINDOW = (40, 32)  # unlike sides: lengths must be counted in windows
+
+
+def survey_of(image, window=WINDOW) -> LocalSpectra:
+    return local_spectra(image, survey_grid(np.isfinite(image), window), SpectraSettings())
+
+
+def regions_of(image, directions=2, settings=RegionSettings(), window=WINDOW):  # noqa: B008 (frozen)
+    return find_regions(survey_of(image, window), directions, settings)
+
+
+def plane(shape=SHAPE):
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(float)
+    return y, x
+
+
+def grating(period, angle, shape=SHAPE):
+    y, x = plane(shape)
+    turn = np.radians(angle)
+    return np.sin(2 * np.pi * (x * np.cos(turn) - y * np.sin(turn)) / period)
+
+
+def noise(level=0.5, seed=0, shape=SHAPE):
+    return level * np.random.default_rng(seed).standard_normal(shape)
+
+
+def truth_of(labels, survey):
+    grid = survey.grid
+    return labels[np.round(grid.centres_y).astype(int)][:, np.round(grid.centres_x).astype(int)]
+
+
+def test_two_gratings_are_two_structures_and_meet_where_they_meet():
+    _, x = plane()
+    right = x > 150
+    image = np.where(right, grating(6, 20), grating(6, 80)) + noise()
+    regions = regions_of(image)
+    assert regions.n_structures == 2
+    truth = truth_of(right, survey_of(image))
+    # The larger structure comes first: the right one.
+    assert np.mean((regions.labels == 0) == truth) > 0.98
+    assert regions.stability.min() == 1
+    assert regions.confidence == 1
+    assert regions.alternatives == ()
+    # Abruptness is a ridge at the boundary, at least five times as high as elsewhere.
+    columns = regions.abruptness.mean(axis=0)
+    centres = survey_of(image).grid.centres_x
+    assert abs(centres[columns.argmax()] - 150) <= 8
+    assert columns.max() > 5 * np.median(columns)
+
+
+def test_a_structure_in_two_places_is_one():
+    _, x = plane()
+    middle = np.abs(x - 205) < 65
+    regions = regions_of(np.where(middle, grating(6, 20), grating(6, 80)) + noise())
+    assert regions.n_structures == 2
+    assert regions.labels[5, 2] == regions.labels[5, -3] != regions.labels[5, regions.labels.shape[1] // 2]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_noise_is_one_structure(seed):
+    regions = regions_of(noise(1, seed))
+    assert regions.n_structures == 1
+    assert regions.continuous == ()
+
+
+def test_a_bent_lattice_is_one_structure_that_varies():
+    y, x = plane()
+    image = np.sin(2 * np.pi * (x + 0.12 * (y - 165) * (x - 205) / 205) / 5) + noise(0.3)
+    regions = regions_of(image, directions=6)
+    assert regions.n_structures == 1
+    assert regions.continuous == (0,)
+    assert regions.variation[0] > 3
+
+
+def test_brightness_is_no_structure():
+    _, x = plane()
+    wave = 1.5 + grating(6, 35)
+    counts = np.random.default_rng(4).poisson(np.where(x > 190, 40.0, 8.0) * wave)
+    assert regions_of(counts.astype(float)).n_structures == 1
+
+
+def test_a_featureless_support_is_a_structure():
+    y, x = plane()
+    island = np.hypot(y - 160, x - 210) < 105
+    counts = np.random.default_rng(5).poisson(np.where(island, 20 * (1.5 + grating(6, 35)), 12.0))
+    regions = regions_of(counts.astype(float))
+    assert regions.n_structures == 2
+    assert np.mean((regions.labels == 1) == truth_of(island, survey_of(counts))) > 0.95
+
+
+def test_what_is_narrower_than_the_setting_is_a_boundary():
+    _, x = plane()
+    stripe = np.abs(x - 205) < 32  # two windows wide
+    image = np.where(stripe, grating(6, 20), grating(6, 80)) + noise()
+    assert regions_of(image).n_structures == 2
+    assert regions_of(image, settings=RegionSettings(narrowest=2.6)).n_structures == 1
+
+
+def test_thresholds_do_what_they_say():
+    _, x = plane()
+    two = np.where(x > 200, grating(6, 20), grating(6, 40)) + noise(0.8)
+    assert regions_of(two).n_structures == 2
+    assert regions_of(two, settings=RegionSettings(ridge=60.0)).n_structures == 1
+    assert regions_of(two, settings=RegionSettings(separation=200.0)).n_structures == 1
+
+
+def test_windows_without_data_have_no_label():
+    _, x = plane()
+    image = np.where(x > 150, grating(6, 20), grating(6, 80)) + noise()
+    image[:60, 300:] = np.nan
+    survey = survey_of(image)
+    regions = find_regions(survey, 2, RegionSettings())
+    assert regions.n_structures == 2
+    assert (regions.labels == -1).tolist() == (~survey.grid.valid).tolist()
+    assert not (regions.core & ~survey.grid.valid).any()
+
+
+def test_few_windows_are_one_structure():
+    image = noise(shape=(64, 64))
+    assert regions_of(image, window=(60, 60)).n_structures == 1
+
+
+def test_the_same_input_gives_the_same_regions():
+    _, x = plane()
+    image = np.where(x > 150, grating(6, 20), grating(6, 80)) + noise()
+    one, two = regions_of(image), regions_of(image)
+    assert one.labels.tobytes() == two.labels.tobytes()
+    assert one.abruptness.tobytes() == two.abruptness.tobytes()
+
+
+def test_regions_carried_to_another_grid_and_their_mean_spectra():
+    _, x = plane()
+    image = np.where(x > 150, grating(6, 20), grating(6, 80)) + noise()
+    survey = survey_of(image)
+    grid = window_grid(np.ones(SHAPE, bool), WINDOW, (13, 17))
+    spectra = local_spectra(image, grid, SpectraSettings())
+    regions = on_grid(find_regions(survey, 2, RegionSettings()), survey.grid, grid)
+    assert regions.labels.shape == grid.shape
+    sides = regions.labels == 0
+    assert sides[:, grid.centres_x > 160].all()
+    assert not sides[:, grid.centres_x < 140].any()
+    means = mean_spectra(spectra, regions)
+    pure = [spectra.values[np.tile(chosen, grid.shape[0])].mean(axis=0) for chosen in
+            (grid.centres_x > 190, grid.centres_x < 110)]  # fmt: skip
+    for mean, own in zip(means, pure, strict=True):
+        assert mean @ own / np.linalg.norm(mean) / np.linalg.norm(own) > 0.999
