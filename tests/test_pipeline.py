@@ -405,3 +405,13 @@ def test_provenance_tells_versions_and_pixels(analysis, scene):
 
     assert analysis.provenance["pixels_sha256"] == sha256(scene.image.data.tobytes()).hexdigest()
     assert analysis.provenance["numpy"] == np.__version__
+
+
+def test_data_that_only_one_window_fits_into():
+    image = np.full((90, 130), np.nan)
+    image[31:63, 45:77] = np.random.default_rng(0).normal(size=(32, 32))
+    with pytest.warns(OddImageWarning):
+        analysis = fs.analyze(image, window=32, step=1)
+    assert analysis.n_components == 1
+    assert analysis.scree.reason.startswith("One structure, for want of windows")
+    assert (analysis.labels >= 0).tolist() == np.isfinite(image).tolist()

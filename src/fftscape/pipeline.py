@@ -361,8 +361,10 @@ def _number(image: Image, usable: BoolArray, spectra: LocalSpectra, settings: Se
     if settings.rank.rule == "noise-null":
         return _Count(_scree(image, spectra.grid, settings.spectra, settings), None)
     # The regions are looked for in windows and spectra of their own, on which their thresholds were measured.
-    survey_settings = SpectraSettings()
-    survey = without_blank_windows(local_spectra(image.data, survey_grid(usable, spectra.grid.size), survey_settings))
+    survey_settings, grid = SpectraSettings(), survey_grid(usable, spectra.grid.size)
+    # What is free of gaps may be so small that windows fit in, but none of the survey.
+    grid = grid if grid.valid.any() else spectra.grid
+    survey = without_blank_windows(local_spectra(image.data, grid, survey_settings))
     scree = _scree(image, survey.grid, survey_settings, settings)
     regions = find_regions(survey, directions_above_noise(scree), settings.regions)
     scree = with_regions(scree, regions, settings.rank)

@@ -269,7 +269,6 @@ def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
     InvalidSettingError
         If no pixel is finite.
     """
-    """Tell which pixels belong to the image: finite, and not burned in unless the user wants those too."""
     usable: BoolArray = np.isfinite(image.data)
     if not usable.any():
         raise InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")

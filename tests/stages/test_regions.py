@@ -127,9 +127,34 @@ def test_windows_without_data_have_no_label():
     assert not (regions.core & ~survey.grid.valid).any()
 
 
-def test_few_windows_are_one_structure():
-    image = noise(shape=(64, 64))
-    assert regions_of(image, window=(60, 60)).n_structures == 1
+@pytest.mark.parametrize("radius", [150, 90])
+def test_large_gaps_hold_no_structure(radius):
+    y, x = plane()
+    outside = np.hypot(y - 165, x - 205) > radius  # 48 and 81 % of the image
+    crystal, two = grating(6, 20), np.where(x > 205, grating(6, 20), grating(6, 80))
+    for image, count in ((noise(), 1), (crystal + noise(), 1), (two + noise(), 2)):
+        survey = survey_of(np.where(outside, np.nan, image))
+        regions = find_regions(survey, 2, RegionSettings())
+        assert regions.n_structures == count
+        assert regions.core.any()
+        assert not (regions.core & ~survey.grid.valid).any()
+        assert regions.variation.max() < 2
+
+
+def test_few_windows_are_one_structure_for_want_of_better_knowledge():
+    regions = regions_of(noise(shape=(64, 64)), window=(60, 60))
+    assert regions.n_structures == 1
+    assert regions.confidence is None
+    assert np.isnan(regions.stability).all()
+    assert regions_of(np.ones((64, 64)), window=(60, 60)).confidence == 1
+
+
+def test_stability_is_unknown_where_one_block_holds_all_of_a_structure():
+    _, x = plane((80, 160))
+    image = np.where(x >= 80, grating(6, 20, (80, 160)), grating(6, 80, (80, 160))) + noise(0.2, shape=(80, 160))
+    regions = regions_of(image, window=(40, 40))
+    assert regions.n_structures == 2
+    assert np.isnan(regions.stability).all()
 
 
 def test_the_same_input_gives_the_same_regions():

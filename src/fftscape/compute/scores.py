@@ -115,7 +115,7 @@ def trimmed_covariance(differences: FloatArray, keep: float, *, least: float = 0
     Concentration steps as in the minimum covariance determinant (Rousseeuw and Van Driessen,
     Technometrics 41, 212, 1999), begun at the medians of the absolute values.
     """
-    from scipy.stats import chi2
+    from scipy.special import chdtri
 
     dimension = differences.shape[1]
     covariance = np.diag((np.median(np.abs(differences), axis=0) / 0.6745) ** 2 + least**2)
@@ -124,7 +124,7 @@ def trimmed_covariance(differences: FloatArray, keep: float, *, least: float = 0
         nearest = np.argsort(_lengths(differences, covariance), kind="stable")[:count]
         covariance = differences[nearest].T @ differences[nearest] / count
         covariance += 1e-9 * np.trace(covariance) * np.eye(dimension) + least**2 * np.eye(dimension)
-        covariance *= np.quantile(_lengths(differences, covariance), keep) / chi2.ppf(keep, dimension)
+        covariance *= np.quantile(_lengths(differences, covariance), keep) / chdtri(dimension, 1 - keep)
         covariance += least**2 * np.eye(dimension)
     return covariance
 

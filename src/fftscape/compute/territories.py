@@ -59,16 +59,31 @@ def thickness(inside: BoolArray, span: Span) -> float:
     return float(depth(inside, span).max()) if inside.any() else 0.0
 
 
-def deep_inside(inside: BoolArray, span: Span) -> BoolArray:
-    """Choose the places of a region that lie well away from its border; parameters as in `depth`.
+def deep_inside(inside: BoolArray, span: Span, valid: BoolArray | None = None) -> BoolArray:
+    """Choose the places of a region that lie well away from its border.
+
+    Parameters
+    ----------
+    inside : ndarray of bool, shape (y, x)
+        The region, which is taken to go on beyond the edges of the map.
+    span : tuple of int
+        Places per window, (y, x).
+    valid : ndarray of bool, shape (y, x), optional
+        Places that may be chosen; all where left out.
 
     Returns
     -------
     ndarray of bool, shape (y, x)
-        At least one place of each region that has any.
+        At least one place of each region that has any to choose from.
+
+    Examples
+    --------
+    >>> deep_inside(np.array([[True, True, True, False]]), (1, 2)).tolist()
+    [[True, True, False, False]]
     """
     depths = depth(inside, span)
-    return np.asarray(inside & (depths >= min(_DEPTH, _RELATIVE_DEPTH * float(depths.max()))))
+    inside = inside if valid is None else inside & valid
+    return np.asarray(inside & (depths >= min(_DEPTH, _RELATIVE_DEPTH * float(depths.max(where=inside, initial=0)))))
 
 
 def within_reach(labels: IntArray, count: int, span: Span, reach: float = _REACH) -> BoolArray:

@@ -126,7 +126,7 @@ class Scree(ReadOnlyArrays):
         Sentences for people.
     confidence : float or None
         How firm the number is: the part of trials with varied thresholds that gave the same;
-        None where the rule has no trials.
+        None where the rule has no trials, or too few windows for them.
     alternatives : tuple of int
         The other numbers that trials gave.
     """
@@ -156,13 +156,15 @@ class Regions(ReadOnlyArrays):
         Change of the spectra from half a window before to half a window behind each window, in
         units of noise: high at boundaries.
     stability : ndarray of float, shape (structure,)
-        Part of each structure's windows that is recognised from other parts of the image alone.
+        Part of each structure's windows that is recognised from other parts of the image alone;
+        NaN where there are no other parts that show it.
     variation : ndarray of float, shape (structure,)
         Largest spread of the spectra inside each structure in units of noise; about 1 for noise.
     continuous : tuple of int
         Structures whose variation is more than noise: bending, strain, uneven light.
-    confidence : float
-        Part of the trials with varied thresholds that gave the same number of structures.
+    confidence : float or None
+        Part of the trials with varied thresholds that gave the same number of structures; None
+        where there is too little to look for structures in.
     alternatives : tuple of int
         Numbers of structures that the other trials gave.
     """
@@ -173,7 +175,7 @@ class Regions(ReadOnlyArrays):
     stability: FloatArray
     variation: FloatArray
     continuous: tuple[int, ...]
-    confidence: float
+    confidence: float | None
     alternatives: tuple[int, ...]
 
     @property
@@ -327,7 +329,8 @@ class AnalysisRecord(ReadOnlyArrays):
         Each component's part of the sum of all loadings.
     stability : ndarray of float, shape (component,)
         Part of each component's windows that is recognised from other parts of the image alone;
-        NaN where the components are not those that were found by themselves.
+        NaN where no other parts show it, or the components are not those that were found by
+        themselves.
     variation : ndarray of float, shape (component,)
         Largest spread of the spectra inside each component in units of noise, about 1 for noise
         alone, more for continuous change; NaN as above.

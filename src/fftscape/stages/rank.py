@@ -203,6 +203,8 @@ def with_regions(scree: Scree, regions: Regions, settings: RankSettings) -> Scre
 def _sentences(scree: Scree, regions: Regions, settings: RankSettings) -> list[str]:
     directions, found = directions_above_noise(scree), regions.n_structures
     stand = f"{directions} eigenvalue{' stands' if directions == 1 else 's stand'} above those of white noise"
+    if regions.confidence is None:
+        return [f"One structure, for want of windows, or of frequencies in them, to look for boundaries; {stand}."]
     if found == 1:
         said = [f"No second structure found: {stand}, and nowhere do spectra change from one structure to another."]
     else:

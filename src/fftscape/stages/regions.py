@@ -50,10 +50,14 @@ _CONTINUOUS = 3.0
 
 
 class _Field(NamedTuple):
-    """Scores on the survey's grid, shape (y, x, direction), in units of noise, and steps per window (y, x)."""
+    """Scores on the survey's grid, shape (y, x, direction), in units of noise, and steps per window (y, x).
+
+    Places without a window, where `valid` is False, have what the nearest one has, and speak for nothing.
+    """
 
     values: FloatArray
     span: tuple[int, int]
+    valid: BoolArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,8 +99,10 @@ def find_regions(survey: LocalSpectra, n_directions: int, settings: RegionSettin
     are boundaries and go up in their neighbours.
     """
     valid = survey.grid.valid
-    if min(survey.values.shape) < 2 * _MOST_DIRECTIONS or not survey.values.any():
-        return _undivided(survey)
+    if not survey.values.any():
+        return _undivided(survey, confidence=1.0)
+    if min(survey.values.shape) < 2 * _MOST_DIRECTIONS or not _differences(valid.astype(float), survey.grid):
+        return _undivided(survey, confidence=None)
     evidence = _evidence(survey, n_directions, settings.seed)
     labels = _divided(evidence, settings)
     order = np.argsort(-np.bincount(labels[valid]), kind="stable")
@@ -108,7 +114,7 @@ def find_regions(survey: LocalSpectra, n_directions: int, settings: RegionSettin
     return Regions(
         labels=np.where(valid, labels, -1).astype(np.int16),
         abruptness=evidence.abruptness.astype(np.float32),
-        core=_cores(labels, evidence.field.span) & valid,
+        core=_cores(evidence.field, labels),
         stability=_stability(evidence.field, labels),
         variation=variation,
         confidence=numbers.count(n) / len(numbers),
@@ -170,15 +176,15 @@ def mean_spectra(spectra: LocalSpectra, regions: Regions) -> FloatArray:
     return np.array(means, np.float64)
 
 
-def _undivided(survey: LocalSpectra) -> Regions:
+def _undivided(survey: LocalSpectra, confidence: float | None) -> Regions:
     shape = survey.grid.shape
     return Regions(
         labels=np.where(survey.grid.valid, 0, -1).astype(np.int16),
         abruptness=np.zeros(shape, np.float32),
         core=survey.grid.valid,
-        stability=np.ones(1),
-        variation=np.zeros(1),
-        confidence=1.0,
+        stability=np.full(1, np.nan if confidence is None else 1.0),
+        variation=np.full(1, np.nan if confidence is None else 0.0),
+        confidence=confidence,
         alternatives=(),
         continuous=(),
     )
@@ -199,20 +205,20 @@ def _field(scores: Scores, survey: LocalSpectra) -> tuple[_Field, FloatArray]:
     grid, span = survey.grid, survey.grid.span
     values = without_gaps(np.moveaxis(grid.to_map(scores.values), 0, -1).astype(np.float64), grid.valid)
     # Each direction for itself: scan lines differ along y only, and half of all pairs would show nothing of it.
-    pairs = _differences(values, span)
+    pairs = _differences(values, grid)
     noise = np.mean([trimmed_covariance(along, _HOMOGENEOUS, least=_LEAST_NOISE) / 2 for along in pairs], axis=0)
     to_noise_units = whitening(noise)
     smooth = gaussian_filter(values @ to_noise_units, (_SMOOTHING * span[0], _SMOOTHING * span[1], 0), mode="nearest")
-    return _Field(smooth, span), to_noise_units
+    return _Field(smooth, span, grid.valid), to_noise_units
 
 
-def _differences(values: FloatArray, span: tuple[int, int]) -> list[FloatArray]:
-    """Return differences of scores half a window apart along y and along x, as far as there are any."""
-    half_y, half_x = max(1, span[0] // 2), max(1, span[1] // 2)
-    count = values.shape[-1]
-    along_y = (values[half_y:] - values[:-half_y]).reshape(-1, count)
-    along_x = (values[:, half_x:] - values[:, :-half_x]).reshape(-1, count)
-    return [along for along in (along_y, along_x) if len(along) > count]
+def _differences(values: FloatArray, grid: WindowGrid) -> list[FloatArray]:
+    """Return differences of scores half a window apart along y and along x, as far as there are enough."""
+    half_y, half_x = (max(1, steps // 2) for steps in grid.span)
+    valid = grid.valid
+    along_y = (values[half_y:] - values[:-half_y])[valid[half_y:] & valid[:-half_y]]
+    along_x = (values[:, half_x:] - values[:, :-half_x])[valid[:, half_x:] & valid[:, :-half_x]]
+    return [along for along in (along_y, along_x) if len(along) > _MOST_DIRECTIONS]
 
 
 def _abruptness(field: _Field) -> FloatArray:
@@ -237,7 +243,8 @@ def _squared_change(values: FloatArray, span: int, axis: int) -> FloatArray:
 def _divided(evidence: _Evidence, settings: RegionSettings) -> IntArray:
     """Divide the survey into structures."""
     span = evidence.field.span
-    labels = persistent_basins(_relief(evidence.abruptness), settings.ridge)
+    labels = persistent_basins(_relief(evidence.abruptness, evidence.field.valid), settings.ridge)
+    labels = in_order(without_gaps(labels, evidence.field.valid))
     labels = _without_narrow(labels, span, _NARROWEST_BASIN)
     labels = _alike_joined(evidence.field, labels, settings.separation)
     labels = _brightness_joined(evidence, labels)
@@ -245,9 +252,9 @@ def _divided(evidence: _Evidence, settings: RegionSettings) -> IntArray:
     return _without_narrow(_reassigned(evidence.field, labels), span, settings.narrowest / 2)
 
 
-def _relief(abruptness: FloatArray) -> FloatArray:
+def _relief(abruptness: FloatArray, valid: BoolArray) -> FloatArray:
     """Take the level of noise out of the abruptness, and leave a floor so that ratios mean something."""
-    quiet = np.quantile(abruptness, _QUIET)
+    quiet = np.quantile(abruptness[valid], _QUIET)
     return np.sqrt(np.maximum(abruptness**2 - quiet**2, 0) + (_QUIET_FLOOR * quiet + 1e-9) ** 2)
 
 
@@ -265,7 +272,7 @@ def _without_narrow(labels: IntArray, span: tuple[int, int], half_width: float) 
 def _alike_joined(field: _Field, labels: IntArray, separation: float) -> IntArray:
     """Join the two most alike regions until the scores of any two stand apart."""
     members = [[index] for index in range(int(labels.max()) + 1)]
-    points = [field.values[deep_inside(labels == index, field.span)] for index in range(len(members))]
+    points = [field.values[inside] for inside in _inside_each(field, labels)]
     table = np.full((len(points), len(points)), np.inf)
     for i in range(len(points)):
         for j in range(i):
@@ -308,8 +315,8 @@ def _brightness_joined(evidence: _Evidence, labels: IntArray) -> IntArray:
     if labels.max() == 0:
         return labels
     spectra, valid = evidence.spectra, evidence.spectra.grid.valid
-    inside = [deep_inside(labels == index, evidence.field.span)[valid] for index in range(int(labels.max()) + 1)]
-    joined = same_but_brightness([spectra.values[chosen] for chosen in inside], spectra.grid.size, evidence.embed)
+    regions = [spectra.values[inside[valid]] for inside in _inside_each(evidence.field, labels)]
+    joined = same_but_brightness(regions, spectra.grid.size, evidence.embed)
     return in_order(joined[labels])
 
 
@@ -319,21 +326,21 @@ def _reassigned(field: _Field, labels: IntArray) -> IntArray:
     for _ in range(2):
         if count == 1:
             return labels
-        distances = local_distances(field.values, _inside_each(labels, field.span), field.span)
+        distances = local_distances(field.values, _inside_each(field, labels), field.span)
         near = within_reach(labels, count, field.span)
-        better = np.where(near, distances, 4 * distances).argmin(axis=0)
+        better = without_gaps(np.where(near, distances, 4 * distances).argmin(axis=0), field.valid)
         if len(np.unique(better)) < count:
             return labels
         labels = better
     return labels
 
 
-def _inside_each(labels: IntArray, span: tuple[int, int]) -> list[BoolArray]:
-    return [deep_inside(labels == index, span) for index in range(int(labels.max()) + 1)]
+def _inside_each(field: _Field, labels: IntArray) -> list[BoolArray]:
+    return [deep_inside(labels == index, field.span, field.valid) for index in range(int(labels.max()) + 1)]
 
 
-def _cores(labels: IntArray, span: tuple[int, int]) -> BoolArray:
-    return np.asarray(np.logical_or.reduce(_inside_each(labels, span)))
+def _cores(field: _Field, labels: IntArray) -> BoolArray:
+    return np.asarray(np.logical_or.reduce(_inside_each(field, labels)))
 
 
 def _number(evidence: _Evidence, settings: RegionSettings, ridge: float, apart: float) -> int:
@@ -347,7 +354,7 @@ def _number(evidence: _Evidence, settings: RegionSettings, ridge: float, apart: 
 def _variation(field: _Field, labels: IntArray) -> npt.NDArray[np.float64]:
     """Largest spread of the scores deep inside each structure, in units of noise."""
     spreads = []
-    for inside in _inside_each(labels, field.span):
+    for inside in _inside_each(field, labels):
         points = field.values[inside]
         spreads.append(
             float(np.sqrt(np.linalg.eigvalsh(np.cov(points.T))[-1])) if len(points) > points.shape[1] else 0.0
@@ -356,11 +363,14 @@ def _variation(field: _Field, labels: IntArray) -> npt.NDArray[np.float64]:
 
 
 def _stability(field: _Field, labels: IntArray) -> npt.NDArray[np.float64]:
-    """Part of each structure's windows that is recognised from the other blocks of a chessboard alone."""
+    """Part of each structure's windows that is recognised from the other blocks of a chessboard alone.
+
+    Windows of a structure that the other blocks do not show at all say nothing.
+    """
     y, x = np.indices(labels.shape)
     colour = (y // (_BLOCK * field.span[0]) + x // (_BLOCK * field.span[1])) % 2
-    inside = _inside_each(labels, field.span)
-    right, total = np.zeros(len(inside)), np.array([chosen.sum() for chosen in inside], float)
+    inside = _inside_each(field, labels)
+    right, judged = np.zeros(len(inside)), np.zeros(len(inside))
     for held_out in (0, 1):
         seen = [chosen & (colour != held_out) for chosen in inside]
         known = [index for index, chosen in enumerate(seen) if chosen.any()]
@@ -368,5 +378,8 @@ def _stability(field: _Field, labels: IntArray) -> npt.NDArray[np.float64]:
             continue
         distances = local_distances(field.values, [seen[index] for index in known], field.span)
         nearest = np.array(known)[distances.argmin(axis=0)]
-        right += [np.sum((nearest == index) & chosen & (colour == held_out)) for index, chosen in enumerate(inside)]
-    return np.asarray(right / np.maximum(total, 1))
+        for index in known:
+            held = inside[index] & (colour == held_out)
+            right[index] += np.sum(nearest[held] == index)
+            judged[index] += held.sum()
+    return np.asarray(np.divide(right, judged, out=np.full(len(inside), np.nan), where=judged > 0))

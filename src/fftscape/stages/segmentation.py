@@ -114,7 +114,7 @@ def sharpened(assignment: Assignment, finer: LocalSpectra, *, seed: int) -> Assi
     coarse = assignment.grid.size
     # Lengths in windows of the coarser scale.
     span = max(1, round(coarse[0] / grid.step[0])), max(1, round(coarse[1] / grid.step[1]))
-    insides = [deep_inside(labels == index, span) & grid.valid for index in range(count)]
+    insides = [deep_inside(labels == index, span, grid.valid) for index in range(count)]
     if not all(inside.any() for inside in insides):
         return None
     directions = min(_DIRECTIONS + _DIRECTIONS_EACH * count, _MOST_DIRECTIONS)
