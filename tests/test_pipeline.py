@@ -415,3 +415,12 @@ def test_data_that_only_one_window_fits_into():
     assert analysis.n_components == 1
     assert analysis.scree.reason.startswith("One structure, for want of windows")
     assert (analysis.labels >= 0).tolist() == np.isfinite(image).tolist()
+
+
+def test_structures_between_the_windows_are_said():
+    y, x = np.mgrid[:256, :320]
+    island = np.hypot(y - 128, x - 160) < 80
+    image = np.where(island, np.sin(x), np.sin(0.7 * y)) + 0.3 * np.random.default_rng(0).normal(size=(256, 320))
+    with pytest.warns(OddImageWarning, match="1 of the structures lie between the windows"):
+        analysis = fs.analyze(image, window=32, step=(224, 288))
+    assert analysis.n_components == 2

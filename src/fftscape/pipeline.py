@@ -284,6 +284,9 @@ def analyze(
     spectra = _spectra(image, laid_grid(usable, chosen, notes), chosen, notes)
     check_number(chosen, spectra)
     scree, regions = _number(image, usable, spectra, chosen)
+    unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
+    if unseen:
+        notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
     start = None if regions is None else mean_spectra(spectra, regions)
     result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
     analysis = _assemble(_Found(image, usable, spectra, scree, regions, result), chosen, notes)

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -104,10 +103,11 @@ def find_regions(survey: LocalSpectra, n_directions: int, settings: RegionSettin
     if min(survey.values.shape) < 2 * _MOST_DIRECTIONS or not _differences(valid.astype(float), survey.grid):
         return _undivided(survey, confidence=None)
     evidence = _evidence(survey, n_directions, settings.seed)
-    labels = _divided(evidence, settings)
+    trials = [division for ridge in _VARIED for division in _divisions(evidence, settings, ridge)]
+    labels = trials[len(trials) // 2]  # that of the thresholds as they are
     order = np.argsort(-np.bincount(labels[valid]), kind="stable")
     labels = np.argsort(order)[labels]
-    numbers = [_number(evidence, settings, ridge, apart) for ridge in _VARIED for apart in _VARIED]
+    numbers = [int(division.max()) + 1 for division in trials]
     n = int(labels.max()) + 1
     others = sorted({number for number in numbers if number != n})
     variation = _variation(evidence.field, labels)
@@ -240,16 +240,16 @@ def _squared_change(values: FloatArray, span: int, axis: int) -> FloatArray:
     return np.moveaxis(change, 0, axis)
 
 
-def _divided(evidence: _Evidence, settings: RegionSettings) -> IntArray:
-    """Divide the survey into structures."""
-    span = evidence.field.span
-    labels = persistent_basins(_relief(evidence.abruptness, evidence.field.valid), settings.ridge)
-    labels = in_order(without_gaps(labels, evidence.field.valid))
-    labels = _without_narrow(labels, span, _NARROWEST_BASIN)
-    labels = _alike_joined(evidence.field, labels, settings.separation)
-    labels = _brightness_joined(evidence, labels)
-    labels = _without_narrow(labels, span, settings.narrowest / 2)
-    return _without_narrow(_reassigned(evidence.field, labels), span, settings.narrowest / 2)
+def _divisions(evidence: _Evidence, settings: RegionSettings, ridge: float) -> list[IntArray]:
+    """Divide the survey into structures, with the height of ridges varied by a factor and each varied separation."""
+    field, narrowest = evidence.field, settings.narrowest / 2
+    basins = persistent_basins(_relief(evidence.abruptness, field.valid), 1 + (settings.ridge - 1) * ridge)
+    basins = _without_narrow(in_order(without_gaps(basins, field.valid)), field.span, _NARROWEST_BASIN)
+    divisions = []
+    for labels in _alike_joined(field, basins, [settings.separation * factor for factor in _VARIED]):
+        wide = _without_narrow(_brightness_joined(evidence, labels), field.span, narrowest)
+        divisions.append(_without_narrow(_reassigned(field, wide), field.span, narrowest))
+    return divisions
 
 
 def _relief(abruptness: FloatArray, valid: BoolArray) -> FloatArray:
@@ -269,18 +269,20 @@ def _without_narrow(labels: IntArray, span: tuple[int, int], half_width: float) 
     return in_order(without_gaps(labels, wide[labels]))
 
 
-def _alike_joined(field: _Field, labels: IntArray, separation: float) -> IntArray:
-    """Join the two most alike regions until the scores of any two stand apart."""
+def _alike_joined(field: _Field, labels: IntArray, separations: list[float]) -> list[IntArray]:
+    """Join the two most alike regions until the scores of any two stand apart: by so much, and on by more and more."""
     members = [[index] for index in range(int(labels.max()) + 1)]
     points = [field.values[inside] for inside in _inside_each(field, labels)]
     table = np.full((len(points), len(points)), np.inf)
     for i in range(len(points)):
         for j in range(i):
             table[i, j] = _apart(points[i], points[j])
-    while len(points) > 1:
+    results: list[IntArray] = []
+    while len(results) < len(separations):
         i, j = divmod(int(np.argmin(table)), len(table))
-        if table[i, j] > separation:
-            break
+        if table[i, j] > separations[len(results)]:
+            results.append(_grouped(labels, members))
+            continue
         points[j] = np.concatenate([points[j], points[i]])
         members[j] += members[i]
         del points[i], members[i]
@@ -288,6 +290,11 @@ def _alike_joined(field: _Field, labels: IntArray, separation: float) -> IntArra
         for other in range(len(points)):
             if other != j:
                 table[max(j, other), min(j, other)] = _apart(points[j], points[other])
+    return results
+
+
+def _grouped(labels: IntArray, members: list[list[int]]) -> IntArray:
+    """Give each region the number of the group it is a member of."""
     joined = np.zeros(int(labels.max()) + 1, int)
     for index, group in enumerate(members):
         joined[group] = index
@@ -341,14 +348,6 @@ def _inside_each(field: _Field, labels: IntArray) -> list[BoolArray]:
 
 def _cores(field: _Field, labels: IntArray) -> BoolArray:
     return np.asarray(np.logical_or.reduce(_inside_each(field, labels)))
-
-
-def _number(evidence: _Evidence, settings: RegionSettings, ridge: float, apart: float) -> int:
-    """Return the number of structures with varied thresholds."""
-    varied = msgspec.structs.replace(
-        settings, ridge=1 + (settings.ridge - 1) * ridge, separation=settings.separation * apart
-    )
-    return int(_divided(evidence, varied).max()) + 1
 
 
 def _variation(field: _Field, labels: IntArray) -> npt.NDArray[np.float64]:
