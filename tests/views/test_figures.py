@@ -21,8 +21,8 @@ from fftscape.views.figures import overview, render_figures, write_figures
 def test_writes_every_figure_and_returns_its_bytes(made_record: AnalysisRecord, tmp_path: Path) -> None:
     figures = write_figures(made_record, tmp_path / "figures")
     assert sorted(figures) == [
-        "component_1.png", "component_2.png", "image.png", "labels.png", "overview.png", "residual.png",
-        "scree.png", "thumbnail.png",
+        "abruptness.png", "component_1.png", "component_2.png", "image.png", "labels.png", "margin.png", "overview.png",
+        "residual.png", "scree.png", "thumbnail.png",
     ]  # fmt: skip
     for name, content in figures.items():
         assert (tmp_path / "figures" / name).read_bytes() == content

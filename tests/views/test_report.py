@@ -18,7 +18,7 @@ from fftscape.views.figures import render_figures
 from fftscape.views.report import GalleryEntry, write_index, write_report
 from fftscape.views.style import component_colour
 
-NAMES = ("image", "labels", "component_1", "component_2", "scree", "residual")
+NAMES = ("image", "labels", "component_1", "component_2", "scree", "residual", "margin", "abruptness")
 FIGURES = {f"{name}.png": name.encode() for name in NAMES}
 
 
@@ -54,10 +54,10 @@ def report(made_record: AnalysisRecord, tmp_path: Path) -> _Page:
 
 def test_every_figure_is_inside_and_described(report: _Page, made_record: AnalysisRecord) -> None:
     pictures = report.of("img")
-    assert len(pictures) == 4 + made_record.n_components
+    assert len(pictures) == 6 + made_record.n_components
     figures = render_figures(made_record)
     inside = {base64.b64decode((p["src"] or "").removeprefix("data:image/png;base64,")) for p in pictures}
-    wanted = ("image.png", "labels.png", "component_1.png", "component_2.png", "scree.png", "residual.png")
+    wanted = [f"{name}.png" for name in NAMES]
     assert inside == {figures[name] for name in wanted}
     assert all(p["alt"] for p in pictures)
 
@@ -80,6 +80,8 @@ def test_says_what_was_found_and_how(report: _Page) -> None:
         "6 of 35 windows hold pixels without data and take no part.",
         "Two eigenvalues stand above twice the noise null.",
         "60 % of all loadings",
+        "± 2.0 %",
+        "Boundaries were placed with windows of 16 px.",
         "(0.1280 ± 0.0010) nm at (32.0 ± 0.4)°",
         "windows.size 32, 24",
         "spectra.taper hann",
@@ -89,6 +91,17 @@ def test_says_what_was_found_and_how(report: _Page) -> None:
         "Vasudevan",
     ):
         assert words in report.text, words
+
+
+def test_confidence_and_alternatives_are_told(made_record: AnalysisRecord, tmp_path: Path, report: _Page) -> None:
+    scree = replace(made_record.scree, confidence=5 / 9, alternatives=(1, 3))
+    write_report(replace(made_record, scree=scree), tmp_path / "r.html", figures=FIGURES)
+    told = (
+        "56 % of the trials with thresholds a quarter higher or lower found the same number by themselves; "
+        "the others found 1 or 3."
+    )
+    assert told in _Page(tmp_path / "r.html").text
+    assert "Confidence" not in report.text
 
 
 def test_says_why_once(report: _Page, made_record: AnalysisRecord) -> None:
@@ -159,7 +172,7 @@ def test_text_from_files_is_escaped(made_record: AnalysisRecord, tmp_path: Path)
     write_report(record, tmp_path / "report.html", figures=render_figures(made_record))
     page = _Page(tmp_path / "report.html")
     assert not page.of("script")
-    assert len(page.of("img")) == 6
+    assert len(page.of("img")) == 8
     assert not any("onerror" in attributes for _, attributes in page.tags)
     assert page.text.count("{{ 7*7 }}") >= 10
     assert "<script>alert(1)" in page.text
@@ -183,7 +196,14 @@ def test_equal_results_give_equal_reports(made_record: AnalysisRecord, tmp_path:
 
 
 def test_odd_results_have_a_report(odd_record: AnalysisRecord, tmp_path: Path) -> None:
-    names = ["image", "labels", "scree", "residual", *(f"component_{k + 1}" for k in range(odd_record.n_components))]
+    names = [
+        "image",
+        "labels",
+        "scree",
+        "residual",
+        "margin",
+        *(f"component_{k + 1}" for k in range(odd_record.n_components)),
+    ]
     write_report(odd_record, tmp_path / "report.html", figures={f"{name}.png": b"" for name in names})
     page = _Page(tmp_path / "report.html")
     assert "No spot stands out of its surroundings." in page.text

@@ -17,7 +17,7 @@ _DIRECTIONS, _DIRECTIONS_EACH, _MOST_DIRECTIONS = 4, 3, 16
 # Neighbouring windows overlap, so a light smoothing costs no resolution. In windows.
 _SMOOTHING = 0.25
 # A finer scale is believed where it gives so many of the windows that are beyond doubt to the right component.
-_RELIABLE = 0.97
+_RELIABLE = 0.95
 # Labels may change so far from a boundary, in windows of the coarser scale.
 _REACH = 0.5
 # Standard uncertainty of a boundary's place, in windows of the finest scale that was believed.

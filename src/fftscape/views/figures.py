@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +12,12 @@ import numpy as np
 from fftscape.model.records import AnalysisRecord
 from fftscape.views.geometry import display_aspect, image_extent
 from fftscape.views.panels import (
+    plot_abruptness,
     plot_factor,
     plot_image,
     plot_labels,
     plot_loading,
+    plot_margin,
     plot_orientation,
     plot_residual,
     plot_scree,
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "overview",
+    "plot_abruptness",
     "plot_factor",
     "plot_image",
     "plot_labels",
     "plot_loading",
+    "plot_margin",
     "plot_orientation",
     "plot_residual",
     "plot_scree",
@@ -110,20 +114,26 @@ def render_figures(record: AnalysisRecord) -> dict[str, bytes]:
     -------
     dict of str to bytes
         ``overview.png``, ``image.png``, ``scree.png``, ``component_1.png`` (map beside factor; components
-        are counted from 1 here) and so on, ``labels.png``, ``residual.png``, ``thumbnail.png`` and, for
+        are counted from 1 here) and so on, ``labels.png``, ``margin.png``, ``residual.png``,
+        ``thumbnail.png``, ``abruptness.png`` where boundaries were looked for and, for
         rotation-tolerant results, ``orientation.png``.
     """
     blocks = block_means(record.image.data)
     components = {f"component_{k + 1}.png": _png(_component_figure(record, k)) for k in range(record.n_components)}
-    orientation = {} if record.orientation is None else {"orientation.png": _png(_orientation_figure(record))}
+    found = {}
+    if np.isfinite(record.abruptness).any():
+        found["abruptness.png"] = _png(_map_figure(record, plot_abruptness))
+    if record.orientation is not None:
+        found["orientation.png"] = _png(_map_figure(record, plot_orientation))
     return {
         "overview.png": _png(_overview(record, blocks), dpi=OVERVIEW_DPI),
         "image.png": _png(_image_figure(record, blocks)),
         "scree.png": _png(_scree_figure(record)),
         **components,
         "labels.png": _png(_labels_figure(record, blocks)),
-        "residual.png": _png(_residual_figure(record)),
-        **orientation,
+        "margin.png": _png(_map_figure(record, plot_margin)),
+        "residual.png": _png(_map_figure(record, plot_residual)),
+        **found,
         "thumbnail.png": _png(_thumbnail(record, blocks), dpi=THUMBNAIL_DPI),
     }
 
@@ -183,17 +193,10 @@ def _labels_figure(record: AnalysisRecord, blocks: Blocks) -> Figure:
     return figure
 
 
-def _residual_figure(record: AnalysisRecord) -> Figure:
+def _map_figure(record: AnalysisRecord, draw: Callable[[AnalysisRecord, Axes], Axes]) -> Figure:
     height = _panel_height(record, PANEL, least=0.6, most=7.0)
     figure = _blank(PANEL + 0.95, height + 0.5)
-    plot_residual(record, _axes_at(figure, 0.1, 0.2, PANEL, height))
-    return figure
-
-
-def _orientation_figure(record: AnalysisRecord) -> Figure:
-    height = _panel_height(record, PANEL, least=0.6, most=7.0)
-    figure = _blank(PANEL + 0.95, height + 0.5)
-    plot_orientation(record, _axes_at(figure, 0.1, 0.2, PANEL, height))
+    draw(record, _axes_at(figure, 0.1, 0.2, PANEL, height))
     return figure
 
 

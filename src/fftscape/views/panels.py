@@ -112,6 +112,28 @@ def plot_residual(record: AnalysisRecord, ax: Axes) -> Axes:
     return ax
 
 
+def plot_abruptness(record: AnalysisRecord, ax: Axes) -> Axes:
+    """Draw how abruptly the spectra change around each window: boundaries are ridges."""
+    mesh = _map(record, record.abruptness, ax, colours=style.ABRUPTNESS_COLOURS, low=0.0)
+    ax.set_title("Abruptness (in units of noise)")
+    _image_frame(record, ax, bar="black", rim="white")
+    _colour_bar(mesh, ax)
+    return ax
+
+
+def plot_margin(record: AnalysisRecord, ax: Axes) -> Axes:
+    """Draw how clearly each pixel belongs to its component, from 0 (undecided) to 1."""
+    blocks = block_means(record.segmentation.margin)
+    drawn = ax.imshow(
+        np.ma.masked_invalid(blocks.values), cmap=style.MARGIN_COLOURS, vmin=0, vmax=1,
+        extent=_blocks_extent(record, blocks.factor, blocks.values.shape).for_imshow,
+    )  # fmt: skip
+    ax.set_title("Margin (0: undecided)")
+    _image_frame(record, ax)
+    _colour_bar(drawn, ax)
+    return ax
+
+
 def plot_orientation(record: AnalysisRecord, ax: Axes) -> Axes:
     """Draw how far each window is turned against the strongest variant of its structure.
 

@@ -68,6 +68,8 @@ class _Component:
     number: int
     share: str
     area: str
+    stability: str
+    variation: str
     spots: tuple[str, ...]
     more_spots: int
     figure: str
@@ -199,12 +201,19 @@ def _components(record: AnalysisRecord, figures: Mapping[str, bytes]) -> Iterato
             index=k,
             number=k + 1,
             share=percent(float(record.shares[k])),
-            area=percent(float(record.area_fractions[k])),
+            area=_with_uncertainty(float(record.area_fractions[k]), float(record.area_uncertainties[k])),
+            stability=percent(float(record.stability[k])),
+            variation=f"{record.variation[k]:.1f}" if np.isfinite(record.variation[k]) else "–",
             spots=tuple(spots[:SPOTS_IN_CAPTION]),
             more_spots=max(0, len(spots) - SPOTS_IN_CAPTION),
             figure=_embedded(figures[f"component_{k + 1}.png"]),
             period=_period(record, k),
         )
+
+
+def _with_uncertainty(fraction: float, uncertainty: float) -> str:
+    """Return a fraction and its uncertainty as percentages."""
+    return percent(fraction) if not uncertainty else f"{100 * fraction:.1f} ± {100 * uncertainty:.1f} %"
 
 
 def _period(record: AnalysisRecord, component: int) -> str:

@@ -24,6 +24,8 @@ SPOT = "#7fe3ff"
 MAP_COLOURS = "viridis"
 FACTOR_COLOURS = "magma"
 RESIDUAL_COLOURS = "cividis"
+ABRUPTNESS_COLOURS = "inferno"
+MARGIN_COLOURS = "bone"
 # All directions need colours that close into a circle; a slight bend is seen better on a scale with a middle.
 DIRECTION_COLOURS = "twilight"
 BEND_COLOURS = "PuOr"
