@@ -40,6 +40,7 @@ def test_turned_grains_are_one(grains: fs.Image):
     assert analysis.n_components == 1
     assert "2 components are 1 structure in 2 orientations." in analysis.scree.reason
     assert analysis.area_fractions.tolist() == pytest.approx([1.0])
+    assert analysis.area_uncertainties.tolist() == [0]
     assert set(np.unique(analysis.labels)) == {0}
     angles = analysis.orientation
     assert angles.shape == analysis.residual.shape

@@ -4,12 +4,13 @@ import numpy as np
 
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.segmentation import (
+    Assignment,
     assigned_by_labels,
     assigned_by_loadings,
     covered_pixels,
+    resampled,
     segment,
     sharpened,
-    to_image_scale,
 )
 from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import survey_grid, window_grid
@@ -42,7 +43,7 @@ def test_a_horizontal_boundary_too():
 def test_interpolation_is_linear_between_centres_and_constant_outside():
     grid = window_grid(np.ones((30, 50), bool), (10, 20), (10, 10))
     values = np.arange(3)[:, None] + 10.0 * np.arange(4)[None, :]
-    image = to_image_scale(values, grid)
+    image = resampled(Assignment(grid, values[None]), np.arange(30.0), np.arange(50.0))[0]
     rows = np.interp(np.arange(30), [4.5, 14.5, 24.5], [0, 1, 2])
     columns = np.interp(np.arange(50), [9.5, 19.5, 29.5, 39.5], [0, 10, 20, 30])
     np.testing.assert_allclose(image, rows[:, None] + columns[None, :], atol=1e-5)

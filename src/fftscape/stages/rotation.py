@@ -213,8 +213,8 @@ def _joined_segmentation(segmentation: Segmentation, structure: IntArray, member
         labels=labels,
         margin=np.where(alone & ~alone_before, np.float32(1), segmentation.margin),
         area_fractions=member @ segmentation.area_fractions,
-        # Boundaries between variants cancel in truth: this is the most it can be.
-        area_uncertainties=np.sqrt(member @ segmentation.area_uncertainties**2),
+        # Boundaries between variants cancel in truth: this is the most it can be, unless there are no others.
+        area_uncertainties=np.where(member.all(axis=1), 0.0, np.sqrt(member @ segmentation.area_uncertainties**2)),
     )
 
 

@@ -200,25 +200,6 @@ def resampled(assignment: Assignment, rows: FloatArray, columns: FloatArray) -> 
     )
 
 
-def to_image_scale(values: FloatArray, grid: WindowGrid) -> npt.NDArray[np.float32]:
-    """Interpolate a map of windows to the pixels of the image.
-
-    Parameters
-    ----------
-    values : ndarray, shape (window_y, window_x)
-        One value a window.
-    grid : WindowGrid
-        Where the windows lie.
-
-    Returns
-    -------
-    ndarray of float32, shape (y, x)
-        Bilinear between window centres, constant beyond the outermost ones.
-    """
-    rows, columns = (np.arange(length, dtype=float) for length in grid.image_shape)
-    return np.asarray(resampled(Assignment(grid, values[None]), rows, columns)[0])
-
-
 def covered_pixels(grid: WindowGrid) -> BoolArray:
     """Tell which pixels lie in at least one valid window.
 
