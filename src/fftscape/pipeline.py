@@ -48,7 +48,7 @@ from fftscape.stages.factorization import factorize, project, purest_spectra, wi
 from fftscape.stages.orientation import orientation_map
 from fftscape.stages.peaks import find_peaks
 from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
-from fftscape.stages.regions import find_regions, mean_spectra, on_grid
+from fftscape.stages.regions import agreement, find_regions, mean_spectra, on_grid
 from fftscape.stages.rotation import joined, said, same_rings
 from fftscape.stages.segmentation import (
     assigned_by_labels,
@@ -67,6 +67,9 @@ if TYPE_CHECKING:
 
 # Windows smaller than this hold too few pixels to tell structures apart.
 _SMALLEST_WINDOW = 10
+
+# Factors belong to the regions if so many of the windows well inside these load their own component most.
+_AGREEING = 0.9
 
 
 class Analysis(AnalysisRecord):
@@ -289,6 +292,10 @@ def analyze(
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
     start = None if regions is None else mean_spectra(spectra, regions)
     result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
+    if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
+        # Of several ways to describe the spectra equally well it found one that is not that of the regions.
+        result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
+        notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
     analysis = _assemble(_Found(image, usable, spectra, scree, regions, result), chosen, notes)
     notes.give_warnings()
     return analysis

@@ -54,8 +54,8 @@ def test_superlattice_counts():
 @pytest.mark.parametrize(
     ("data", "size"),
     [
-        (np.random.default_rng(0).normal(size=(400, 500)), 36),
-        (np.zeros((400, 500)), 36),
+        (np.random.default_rng(0).normal(size=(400, 500)), 48),
+        (np.zeros((400, 500)), 48),
         (np.add.outer(np.arange(400), np.arange(500)), 64),
     ],
     ids=["noise", "constant", "ramp"],

@@ -138,13 +138,14 @@ def table(**columns: list[float]) -> Turns:
 
 def test_what_is_said():
     turns = table(
-        first=[0, 0, 1, 1], second=[1, 2, 2, 3], angle=[27.13, -3.5, -12.44, 5.0], uncertainty=[0.21, 1.2, 0.06, 0.1],
-        period=[180.0, 60.0, 90.0, 180.0], same=[True, True, True, False],
+        first=[0, 0, 1, 1, 2], second=[1, 2, 2, 3, 4], angle=[27.13, -3.5, 5.0, -12.44, 5.0],
+        uncertainty=[0.21, 1.2, 0.1, 0.06, 0.1], period=[180.0, 60.0, 180.0, 90.0, 180.0],
+        same=[True, True, True, True, False],
     )  # fmt: skip
     assert said(turns) == [
         "Components 1 and 2 are the same structure turned counter-clockwise by 27.13 +- 0.21 degrees.",
         "Components 1 and 3 are the same structure in the same orientation (turned by 4 +- 1 degrees).",
-        "Components 2 and 3 are the same structure turned clockwise by 12.44 +- 0.06 degrees (or that and any "
+        "Components 2 and 4 are the same structure turned clockwise by 12.44 +- 0.06 degrees (or that and any "
         "multiple of 90).",
     ]
 

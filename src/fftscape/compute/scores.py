@@ -14,6 +14,9 @@ WHITENING_FLOOR = 1e-3
 _TINY = 1e-12
 _OVERSAMPLING = 6
 _TRIMMING_ROUNDS = 8
+# Windows from which directions are learned, at most, and windows worked on at a time.
+_ENOUGH_WINDOWS = 5000
+_PIECE = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +64,18 @@ def leading_scores(spectra: FloatArray, count: int, *, seed: int) -> Scores:
     """
     mean = spectra.mean(axis=0, dtype=np.float64)
     mean += WHITENING_FLOOR * mean.max()
-    values = flattened(spectra, mean)
-    centre = values.mean(axis=0, dtype=np.float64)
-    values -= centre.astype(values.dtype)
-    part = low_rank(values, count + _OVERSAMPLING, seed=seed)
-    left, size, axes = np.linalg.svd(part.coefficients, full_matrices=False)
-    return Scores(((part.basis @ left) * size)[:, :count], axes[:count], mean, centre)
+    # The directions of many windows are those of a part of them.
+    sample = flattened(spectra[:: -(-len(spectra) // _ENOUGH_WINDOWS)], mean)
+    centre = sample.mean(axis=0, dtype=np.float64)
+    sample -= centre.astype(sample.dtype)
+    part = low_rank(sample, count + _OVERSAMPLING, seed=seed)
+    axes = np.linalg.svd(part.coefficients, full_matrices=False)[2][:count]
+    across = axes.T.astype(spectra.dtype)
+    offset = centre @ axes.T
+    values = np.empty((len(spectra), len(axes)))
+    for start in range(0, len(spectra), _PIECE):  # in pieces, to save memory
+        values[start : start + _PIECE] = flattened(spectra[start : start + _PIECE], mean) @ across - offset
+    return Scores(values, axes, mean, centre)
 
 
 def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:

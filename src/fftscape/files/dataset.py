@@ -102,9 +102,7 @@ def _results(record: AnalysisRecord) -> dict[str, Variable]:
         "loadings": Variable(MAP, record.loadings, "weight of each component in each window"),
         "factors": Variable(SPECTRUM, record.factors, "spectrum of each component, unit norm"),
         "residual": Variable(WINDOWS, record.residual, "relative norm of what the model leaves", "1"),
-        "abruptness": Variable(
-            WINDOWS, record.abruptness, "change of the spectra across it, in units of noise"
-        ),
+        "abruptness": Variable(WINDOWS, record.abruptness, "change of the spectra across it, in units of noise"),
         "valid": Variable(WINDOWS, grid.valid, "whether the window takes part"),
         "origin_y": Variable(("window_y",), grid.origins_y, "first row of the window", PIXEL_UNIT),
         "origin_x": Variable(("window_x",), grid.origins_x, "first column of the window", PIXEL_UNIT),

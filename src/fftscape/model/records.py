@@ -121,7 +121,8 @@ class Scree(ReadOnlyArrays):
     n_components : int
         The number chosen (>= 1; 1 means that no second structure was found).
     rule : str
-        Name of the rule: 'regions', 'noise-null', 'elbow' or 'user'.
+        Name of the rule: 'regions', 'noise-null', 'elbow' or 'user'; 'rotation' where components found
+        by it were then joined.
     reason : str
         Sentences for people.
     confidence : float or None

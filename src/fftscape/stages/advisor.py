@@ -16,7 +16,7 @@ from fftscape.model.settings import Pair
 _PERIODS_WANTED = 8
 _PERIODS_ENOUGH = 4
 _PERIODS_NEEDED = 3.5
-_WINDOWS_WANTED = 10
+_WINDOWS_WANTED = 9
 # A window of a texture holds so many of its waves, within sizes that are usual.
 _GRAINS_WANTED = 8
 _TEXTURE_SIZES = (36, 64)
@@ -57,7 +57,7 @@ def suggest_window(image: Image) -> WindowAdvice:
     -------
     WindowAdvice
         A window of about eight periods of the coarsest strong lattice along both axes, down to
-        four where that leaves room for ten windows side by side, at most a quarter of
+        four where that leaves room for nine windows side by side, at most a quarter of
         the image (a half where that would hold too few periods); where no period stands out, eight
         of the texture's typical waves within 36 to 64 px. Steps are a quarter of a window.
 

@@ -206,18 +206,26 @@ def _sentences(scree: Scree, regions: Regions, settings: RankSettings) -> list[s
     if regions.confidence is None:
         return [f"One structure, for want of windows, or of frequencies in them, to look for boundaries; {stand}."]
     if found == 1:
-        said = [f"No second structure found: {stand}, and nowhere do spectra change from one structure to another."]
+        said = [f"No second structure found: {stand}, and nowhere do spectra change abruptly enough for a boundary."]
     else:
         said = [f"{found} structures with boundaries between them; {stand}."]
     if found > settings.max_components:
         said.append(f"Limited to {settings.max_components} by max_components.")
     if regions.continuous:
-        whose = "Its spectra vary" if found == 1 else f"Spectra vary within {_counted(regions.continuous)}"
-        said.append(f"{whose} continuously (bending, strain or uneven light): continuous variation, not phases.")
+        said.append(_variation(regions))
+    others = " or ".join(str(number) for number in regions.alternatives)
     if regions.confidence < _FIRM:
-        others = " or ".join(str(number) for number in regions.alternatives)
         said.append(f"Ambiguous: with slightly other thresholds it would be {others}.")
+    elif regions.alternatives:
+        said.append(f"Confidence {regions.confidence:.0%}; with some other thresholds it would be {others}.")
     return said
+
+
+def _variation(regions: Regions) -> str:
+    causes = "bending, strain, uneven light, or structures too fine for the window"
+    if regions.n_structures == 1:
+        return f"Its spectra vary without a boundary ({causes}): continuous variation, not phases."
+    return f"Inside {_counted(regions.continuous)} spectra vary continuously ({causes})."
 
 
 def _counted(indices: tuple[int, ...]) -> str:

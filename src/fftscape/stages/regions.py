@@ -176,6 +176,29 @@ def mean_spectra(spectra: LocalSpectra, regions: Regions) -> FloatArray:
     return np.array(means, np.float64)
 
 
+def agreement(regions: Regions, loadings: FloatArray, grid: WindowGrid) -> float:
+    """Tell how far maps agree with regions.
+
+    Parameters
+    ----------
+    regions : Regions
+        On the grid.
+    loadings : ndarray, shape (n_valid, structure)
+        Weights of unit-norm factors.
+    grid : WindowGrid
+        The windows.
+
+    Returns
+    -------
+    float
+        Smallest part, over the structures, of the windows well inside one that load its own component most.
+    """
+    labels, core = regions.labels[grid.valid], regions.core[grid.valid]
+    strongest = loadings.argmax(axis=1)
+    parts = [np.mean(strongest[core & (labels == index)] == index) for index in np.unique(labels[core])]
+    return float(min(parts, default=1.0))
+
+
 def _undivided(survey: LocalSpectra, confidence: float | None) -> Regions:
     shape = survey.grid.shape
     return Regions(

@@ -120,10 +120,14 @@ def said(turns: Turns) -> list[str]:
     Returns
     -------
     list of str
-        One sentence for each pair that is; components are counted from 1.
+        One sentence for each component that is an earlier one, turned; components are counted from 1.
     """
-    sentences = []
+    sentences, told = [], set()
     for row in np.flatnonzero(turns.same):
+        # Against the first of its kind: of seven grains six sentences tell all, not the twenty-one of all pairs.
+        if turns.second[row] in told:
+            continue
+        told.add(turns.second[row])
         pair = f"Components {turns.first[row] + 1} and {turns.second[row] + 1} are the same structure"
         angle, uncertainty, period = turns.angle[row], turns.uncertainty[row], turns.period[row]
         digits = int(np.clip(1 - np.floor(np.log10(uncertainty)), 1, 2)) if uncertainty < 1 else 0
@@ -176,7 +180,12 @@ def joined(record: Record, turns: Turns, orientation: Orientation) -> Record:
         / np.maximum(member @ record.area_fractions, 1e-12),
         variation=np.array([record.variation[rows].max() for rows in member]),
         peaks=Peaks(**columns, unit=record.peaks.unit),
-        scree=replace(record.scree, n_components=count, reason=f"{record.scree.reason} {_counted(variants)}".strip()),
+        scree=replace(
+            record.scree,
+            n_components=count,
+            rule="rotation" if count < record.n_components else record.scree.rule,
+            reason=f"{record.scree.reason} {_counted(variants)}".strip(),
+        ),
         orientation=record.grid.to_map(angle).astype(np.float32),
         orientation_uncertainty=record.grid.to_map(uncertainty).astype(np.float32),
         orientation_period=orientation.period[variants.leads],

@@ -80,7 +80,7 @@ def plot_labels(record: AnalysisRecord, ax: Axes, *, blocks: Blocks | None = Non
         handles=swatches, loc="upper left", bbox_to_anchor=(1.01, 1.02), frameon=False, fontsize=7,
         handlelength=1, handleheight=1, handletextpad=0.4, labelspacing=0.35, borderpad=0.2,
     )  # fmt: skip
-    ax.set_title("Labels: strongest component")
+    ax.set_title("Labels")
     return _image_frame(record, ax)
 
 

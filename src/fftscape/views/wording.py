@@ -106,12 +106,17 @@ def brief_answer(n_components: int, rule: str, *, is_constant: bool) -> str:
     ('3 structures', '1 component, as asked')
     >>> brief_answer(1, "noise-null", is_constant=False), brief_answer(1, "noise-null", is_constant=True)
     ('no second structure found', 'no structure: all pixels are equal')
+    >>> brief_answer(1, "rotation", is_constant=False)
+    '1 structure in several orientations'
     """
     if is_constant:
         return "no structure: all pixels are equal"
     if rule == "user":
         return f"{n_components} component{'s' if n_components != 1 else ''}, as asked"
-    return "no second structure found" if n_components == 1 else f"{n_components} structures"
+    if n_components == 1 and rule != "rotation":
+        return "no second structure found"
+    several = " in several orientations" if rule == "rotation" else ""
+    return f"{n_components} structure{'s' if n_components > 1 else ''}{several}"
 
 
 def answer(record: AnalysisRecord) -> str:
