@@ -21,6 +21,8 @@ _ROUNDING = 1e-14
 _CLEARLY = 1.25
 # A direction in which spectra differ is looked at from this factor on; what it means, the regions tell.
 _WORTH_A_LOOK = 1.15
+# Confidence where regions and scree plot disagree about whether there is a second structure.
+_DISAGREEING = 0.5
 # A number that fewer of the trials give is called ambiguous.
 _FIRM = 0.6
 # The elbow is looked for among this many leading eigenvalues, as electron microscopists do.
@@ -195,8 +197,9 @@ def with_regions(scree: Scree, regions: Regions, settings: RankSettings) -> Scre
         n_components=number,
         rule=rule,
         reason=reason,
-        confidence=regions.confidence,
-        alternatives=regions.alternatives,
+        # Thresholds tell nothing of what no boundary shows: where the scree plot says otherwise, nobody is sure.
+        confidence=_DISAGREEING if _disagree(scree, regions) else regions.confidence,
+        alternatives=tuple(sorted({*regions.alternatives, *_disagree(scree, regions)})),
     )
 
 
@@ -214,11 +217,20 @@ def _sentences(scree: Scree, regions: Regions, settings: RankSettings) -> list[s
     if regions.continuous:
         said.append(_variation(regions))
     others = " or ".join(str(number) for number in regions.alternatives)
+    for number in _disagree(scree, regions):
+        said.append(f"Ambiguous: no boundary was found, but the scree plot alone would give {number}.")
+        return said
     if regions.confidence < _FIRM:
         said.append(f"Ambiguous: with slightly other thresholds it would be {others}.")
     elif regions.alternatives:
         said.append(f"Confidence {regions.confidence:.0%}; with some other thresholds it would be {others}.")
     return said
+
+
+def _disagree(scree: Scree, regions: Regions) -> tuple[int, ...]:
+    """Return the number that the scree plot alone would give, where no boundary but several directions were found."""
+    unsure = regions.n_structures == 1 and regions.confidence is not None and scree.n_components > 1
+    return (scree.n_components,) if unsure and scree.rule != "user" else ()
 
 
 def _variation(regions: Regions) -> str:
