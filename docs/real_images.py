@@ -67,7 +67,7 @@ class Case:
 
 CASES = (
     Case("truth/texture_mosaic.png", "3", windows=(64, 48), given=3, shown=True),
-    Case("truth/sto_polycrystal.tif", "7", windows=(96,)),
+    Case("truth/sto_polycrystal.tif", "7", windows=(72,)),
     Case("truth/sto_polycrystal.tif", "1 in 7 orientations", tolerant=True),
     *(Case("truth/mos2_disordering_series.tif", "2" if f else "1", frame=f) for f in (0, 2, 6, 8, 9)),
     Case("truth/mos2_disordering_series.tif", "2", frame=4, windows=(96,)),
