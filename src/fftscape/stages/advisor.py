@@ -71,7 +71,7 @@ def suggest_window(image: Image) -> WindowAdvice:
     >>> x = np.arange(300)
     >>> advice = suggest_window(Image(np.sin(2 * np.pi * x / 6) + np.zeros((260, 1))))
     >>> advice.size, advice.step, round(advice.period)
-    ((48, 48), (12, 12), 6)
+    ((32, 32), (8, 8), 6)
     """
     shortest = min(image.shape)
     if shortest < _SMALLEST:
