@@ -303,6 +303,20 @@ def test_what_was_not_given_is_chosen_and_said(scene):
     assert fs.analyze(scene.image, window=48, step=30, n_components=1).notes == ()
 
 
+def test_of_two_windows_of_a_texture_the_finer_is_taken_where_it_shows_as_much():
+    scene = fs.synthetic.SCENE_KINDS["cells"](1)
+    advice = fs.suggest_window(scene.image)
+    assert advice.finer == tuple(side // 2 for side in advice.size)
+    analysis = fs.analyze(scene.image)
+    assert analysis.settings.windows.size == advice.finer
+    assert analysis.settings.windows.step == tuple(side // 4 for side in advice.finer)
+    assert analysis.n_components == scene.n_components
+    assert any("in the end" in note for note in analysis.notes)
+    # Noise has one structure in either, and larger windows show spectra more clearly.
+    noise = np.random.default_rng(0).normal(size=(300, 400))
+    assert fs.analyze(noise).settings.windows.size == fs.suggest_window(noise).size
+
+
 def test_warnings_point_at_the_caller():
     data = np.random.default_rng(0).normal(size=(60, 60))
     data[3, 3] = np.nan

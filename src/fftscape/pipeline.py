@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -47,8 +47,8 @@ from fftscape.preparation import (
 from fftscape.stages.factorization import factorize, project, purest_spectra, window_residual
 from fftscape.stages.orientation import orientation_map
 from fftscape.stages.peaks import find_peaks
-from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
-from fftscape.stages.regions import agreement, find_regions, mean_spectra, on_grid
+from fftscape.stages.rank import compute_scree
+from fftscape.stages.references import agreement, mean_spectra
 from fftscape.stages.rotation import joined, said, same_rings
 from fftscape.stages.segmentation import (
     assigned_by_labels,
@@ -58,7 +58,8 @@ from fftscape.stages.segmentation import (
     sharpened,
 )
 from fftscape.stages.spectra import local_spectra, without_blank_windows
-from fftscape.stages.windows import sparse_grid, survey_grid
+from fftscape.stages.windows import survey_grid
+from fftscape.survey import Survey, scree_beside_noise, surveyed
 
 if TYPE_CHECKING:
     import xarray
@@ -282,11 +283,14 @@ def analyze(
     image = as_image(image)
     chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
     notes = Notes()
-    chosen = with_windows(chosen, image, notes)
+    chosen, finer = with_windows(chosen, image, notes)
     usable = usable_pixels(image, chosen, notes)
+    survey = surveyed(image, usable, chosen) if chosen.rank.rule == "regions" else None
+    if survey is not None and finer is not None:
+        chosen, survey = _finer(image, usable, chosen, survey, finer, notes)
     spectra = _spectra(image, laid_grid(usable, chosen, notes), chosen, notes)
     check_number(chosen, spectra)
-    scree, regions = _number(image, usable, spectra, chosen)
+    scree, regions = _number(image, survey, spectra, chosen)
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
     if unseen:
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
@@ -357,38 +361,31 @@ class _Found:
     result: Factorization
 
 
-class _Count(NamedTuple):
-    """The scree plot with its number, and the regions where there are as many."""
-
-    scree: Scree
-    regions: Regions | None
-
-
-def _number(image: Image, usable: BoolArray, spectra: LocalSpectra, settings: Settings) -> _Count:
-    """Find how many components there are."""
+def _number(
+    image: Image, survey: Survey | None, spectra: LocalSpectra, settings: Settings
+) -> tuple[Scree, Regions | None]:
+    """Find how many components there are, and the regions where there are as many."""
+    if survey is not None:
+        return survey.scree, survey.regions_on(spectra.grid)
     if settings.rank.rule == "elbow":
-        return _Count(compute_scree(spectra, None, settings.rank), None)
-    if settings.rank.rule == "noise-null":
-        return _Count(_scree(image, spectra.grid, settings.spectra, settings), None)
-    # The regions are looked for in windows and spectra of their own, on which their thresholds were measured.
-    survey_settings, grid = SpectraSettings(), survey_grid(usable, spectra.grid.size)
-    # What is free of gaps may be so small that windows fit in, but none of the survey.
-    grid = grid if grid.valid.any() else spectra.grid
-    survey = without_blank_windows(local_spectra(image.data, grid, survey_settings))
-    scree = _scree(image, survey.grid, survey_settings, settings)
-    regions = find_regions(survey, directions_above_noise(scree), settings.regions)
-    scree = with_regions(scree, regions, settings.rank)
-    same = scree.n_components == regions.n_structures
-    return _Count(scree, on_grid(regions, survey.grid, spectra.grid) if same else None)
+        return compute_scree(spectra, None, settings.rank), None
+    return scree_beside_noise(image, spectra.grid, settings.spectra, settings), None
 
 
-def _scree(image: Image, grid: WindowGrid, spectra: SpectraSettings, settings: Settings) -> Scree:
-    """Compute the scree plot of windows that overlap little beside that of noise in the same windows."""
-    sparse = sparse_grid(grid)
-    noise = np.random.default_rng(settings.rank.seed).standard_normal(image.shape, np.float32)
-    return compute_scree(
-        local_spectra(image.data, sparse, spectra), local_spectra(noise, sparse, spectra), settings.rank
+def _finer(
+    image: Image, usable: BoolArray, settings: Settings, survey: Survey, finer: Settings, notes: Notes
+) -> tuple[Settings, Survey]:
+    """Take the smaller window that the advisor named if it shows as many structures: it resolves them better."""
+    other = surveyed(image, usable, finer)
+    found, there = survey.regions.n_structures, other.regions.n_structures
+    if there == 1 or there < found:
+        return settings, survey
+    height, width = other.grid.size
+    notes.add(
+        f"Window {height}x{width} px in the end: it shows {there} structures where the larger one shows {found}, "
+        "and resolves them better."
     )
+    return finer, other
 
 
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:

@@ -14,7 +14,7 @@ from fftscape.model.arrays import BoolArray
 from fftscape.model.errors import FftscapeWarning, InvalidSettingError, OddImageWarning
 from fftscape.model.image import Image
 from fftscape.model.records import LocalSpectra, WindowAdvice, WindowGrid
-from fftscape.model.settings import PRESETS, Preset, Settings, as_pair, merged
+from fftscape.model.settings import PRESETS, Pair, Preset, Settings, as_pair, merged
 from fftscape.stages import advisor
 from fftscape.stages.overlays import Overlays, find_overlays
 from fftscape.stages.windows import window_grid
@@ -150,7 +150,7 @@ def resolve_settings(
     return merged(base, changes)
 
 
-def with_windows(settings: Settings, image: Image, notes: Notes) -> Settings:
+def with_windows(settings: Settings, image: Image, notes: Notes) -> tuple[Settings, Settings | None]:
     """Fill in window and step where the user left them out.
 
     Parameters
@@ -164,22 +164,28 @@ def with_windows(settings: Settings, image: Image, notes: Notes) -> Settings:
 
     Returns
     -------
-    Settings
+    chosen : Settings
         Complete.
+    finer : Settings or None
+        The same with a smaller window, where the advisor named one that may do as well.
 
     Raises
     ------
     InvalidSettingError
         If a window must be chosen and the image is too small for any.
     """
-    size, step = settings.windows.size, settings.windows.step
+    size, finer = settings.windows.size, None
     if size is None:
         advice = advisor.suggest_window(_image_part(image, keep_burned_in=settings.windows.keep_burned_in))
-        size = advice.size
+        size, finer = advice.size, advice.finer
         notes.add(f"Window {size[0]}x{size[1]} px chosen by the advisor: {'; '.join(advice.reasons)}.")
-    if step is None:
-        step = advisor.usual_step(size)
-        notes.add(f"Step {step[0]}x{step[1]} px: a quarter of the window.")
+    if settings.windows.step is None:
+        notes.add("Step of a quarter of the window.")
+    return _completed(settings, size), None if finer is None else _completed(settings, finer)
+
+
+def _completed(settings: Settings, size: Pair) -> Settings:
+    step = settings.windows.step or advisor.usual_step(size)
     return merged(settings, {"windows": {"size": size, "step": step}})
 
 

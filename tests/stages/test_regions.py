@@ -5,7 +5,8 @@ import pytest
 
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import RegionSettings, SpectraSettings
-from fftscape.stages.regions import find_regions, mean_spectra, on_grid
+from fftscape.stages.references import mean_spectra, on_grid
+from fftscape.stages.regions import find_regions
 from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import survey_grid, window_grid
 
@@ -112,8 +113,31 @@ def test_thresholds_do_what_they_say():
     _, x = plane()
     two = np.where(x > 200, grating(6, 20), grating(6, 40)) + noise(0.8)
     assert regions_of(two).n_structures == 2
-    assert regions_of(two, settings=RegionSettings(ridge=60.0)).n_structures == 1
+    assert regions_of(two, settings=RegionSettings(ridge=60.0)).n_structures == 2  # they are groups of spectra, too
+    assert regions_of(two, settings=RegionSettings(ridge=60.0, contrast=60.0)).n_structures == 1
     assert regions_of(two, settings=RegionSettings(separation=200.0)).n_structures == 1
+
+
+def strokes(seed):
+    """Half covered with straight strokes, each in one of many directions and as long as a window or two."""
+    random = np.random.default_rng(seed)
+    y, x = plane()
+    image = noise(0.3, seed)
+    for _ in range(260):
+        turn, length = random.uniform(0, np.pi), random.uniform(20, 60)
+        dy, dx = y - random.uniform(0, SHAPE[0]), x - random.uniform(0, 200)
+        along, across = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
+        image += 3 * np.exp(-((across / 1.5) ** 2)) * (np.abs(along) < length / 2)
+    return image
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_uneven_in_itself_is_one_structure_beside_what_is_not(seed):
+    survey = survey_of(strokes(seed))
+    truth = truth_of(plane()[1] > 200, survey)
+    regions = find_regions(survey, 3, RegionSettings())
+    assert regions.n_structures == 2
+    assert np.mean((regions.labels == regions.labels[4, -1]) == truth) > 0.9
 
 
 def test_windows_without_data_have_no_label():

@@ -297,12 +297,16 @@ class WindowAdvice:
         The dominant period in the image's unit, NaN where none stands out.
     reasons : tuple of str
         Sentences for people.
+    finer : tuple of int or None
+        A smaller window, (y, x), that is better where it shows as many structures; None where no
+        smaller one comes into question.
     """
 
     size: tuple[int, int]
     step: tuple[int, int]
     period: float
     reasons: tuple[str, ...]
+    finer: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -72,11 +72,13 @@ class RegionSettings(_Frozen, frozen=True, kw_only=True):
 
     `ridge` is how many times more abruptly spectra must change at a boundary than within what it
     divides; `separation` the distance of two structures' spectra in units of the sum of their
-    spreads; `narrowest` the width, in windows, below which a structure counts as a boundary.
+    spreads; `contrast` how much of it, in the same units, must change across the boundary of structures
+    that are uneven in themselves; `narrowest` the width, in windows, below which a structure counts as a boundary.
     """
 
     ridge: PositiveFloat = 2.3
     separation: PositiveFloat = 3.0
+    contrast: PositiveFloat = 3.6
     narrowest: PositiveFloat = 1.3
     seed: Seed = 0
 

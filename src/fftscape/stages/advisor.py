@@ -59,7 +59,8 @@ def suggest_window(image: Image) -> WindowAdvice:
         A window of about eight periods of the coarsest strong lattice along both axes, down to
         four where that leaves room for nine windows side by side, at most a quarter of
         the image (a half where that would hold too few periods); where no period stands out, eight
-        of the texture's typical waves within 36 to 64 px. Steps are a quarter of a window.
+        of the texture's typical waves within 36 to 64 px, and half of that as the finer one. Steps
+        are a quarter of a window.
 
     Raises
     ------
@@ -84,8 +85,13 @@ def suggest_window(image: Image) -> WindowAdvice:
     # At least a few windows side by side, or there is nothing to compare; fewer only for the sake of enough periods.
     parts = 2 if shortest / 4 < _PERIODS_NEEDED * max(periods) else 4
     largest = int(np.clip(shortest // parts, _SMALLEST, _LARGEST))
+    finer = None
     if np.isnan(period):
         size, reasons = _texture_window(image, largest)
+        # How wide a texture's regions are, which no spectrum of the whole image tells, decides between two sizes.
+        if min(size) // 2 >= _SMALLEST:
+            finer = size[0] // 2, size[1] // 2
+            reasons.append(f"{finer[0]} px instead where they show as many structures")
     else:
         height, width = (_nearest_size(_wanted(length, shortest), largest) for length in periods)
         size = height, width
@@ -97,7 +103,7 @@ def suggest_window(image: Image) -> WindowAdvice:
                 f"fewer than {_PERIODS_NEEDED:g} periods in a window: spectra will be blurred; "
                 "a larger field of view would help"
             )
-    return WindowAdvice(size, usual_step(size), period, tuple(reasons))
+    return WindowAdvice(size, usual_step(size), period, tuple(reasons), finer)
 
 
 def _wanted(period: float, shortest: int) -> float:

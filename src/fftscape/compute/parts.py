@@ -1,0 +1,124 @@
+"""Parts: one region of a map in, its parts out where its spectra fall into groups that meet abruptly.
+
+Ridges of abruptness cannot divide structures that are uneven in themselves, such as random textures,
+cells or brush strokes: spectra change as much within as between them. Groups of spectra can.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fftscape.compute.brightness import same_but_brightness
+from fftscape.compute.clouds import apart, contrast
+from fftscape.compute.evidence import Evidence, Field
+from fftscape.compute.territories import thickness
+from fftscape.model.arrays import BoolArray, FloatArray, IntArray
+
+# Parts looked for in one region at a time; parts are looked at again.
+_PART_NUMBERS = (4, 3, 2)
+_MOST_REGIONS = 16
+# Points from which groups are learned, at most, and at least.
+_ENOUGH_POINTS = 4000
+_FEWEST_POINTS = 16
+_STARTS = 4
+_ROUNDS = 30
+# Rows (scan lines) of which so much lies in one part make parts bands, as the noise of scan lines does.
+_BAND = 0.9
+
+
+def subdivided(
+    evidence: Evidence, labels: IntArray, *, separation: float, least_contrast: float, half_width: float, seed: int
+) -> IntArray:
+    """Divide regions whose spectra fall into groups.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Scores of the survey's windows.
+    labels : ndarray of int, shape (y, x)
+        Regions 0, 1, ...
+    separation : float
+        Distance of any two parts' scores, at least, in units of the sum of their spreads.
+    least_contrast : float
+        Change of the scores across the boundary of any two parts, at least, in the same units.
+    half_width : float
+        In windows; a part must be wider somewhere.
+    seed : int
+        Seed of the search for groups.
+
+    Returns
+    -------
+    ndarray of int, shape (y, x)
+        Regions 0, 1, ..., the undivided ones and first parts with their old numbers.
+
+    Notes
+    -----
+    Groups are those of k-means in the space of scores. Any slow change, such as the bending of a
+    lattice, can be cut into groups, too, and so can noise; but their boundaries have little contrast.
+    """
+    # Without a direction that stands above the noise there is nothing to fall into groups.
+    waiting = list(range(int(labels.max()) + 1)) if evidence.n_directions else []
+    labels = labels.copy()
+    while waiting and labels.max() + 1 < _MOST_REGIONS:
+        region = waiting.pop()
+        inside = labels == region
+        for count in _PART_NUMBERS:
+            parts = _groups(evidence.field, inside, count, seed)
+            if _are_structures(evidence, parts, separation, least_contrast, half_width):
+                labels[parts > 0] = labels.max() + parts[parts > 0]
+                waiting += [region, *range(int(labels.max()) + 2 - count, int(labels.max()) + 1)]
+                break
+    return labels
+
+
+def _groups(field: Field, inside: BoolArray, count: int, seed: int) -> IntArray:
+    """Put the places of a region into groups 0, 1, ...; -1 outside."""
+    points = field.values[inside]
+    groups = np.full(inside.shape, -1)
+    if len(points) >= _FEWEST_POINTS:
+        centres = _centres(points[:: -(-len(points) // _ENOUGH_POINTS)], count, seed)
+        groups[inside] = np.argmin([np.sum((points - centre) ** 2, axis=1) for centre in centres], axis=0)
+    return groups
+
+
+def _centres(points: FloatArray, count: int, seed: int) -> FloatArray:
+    """Return the centres of the groups with the least squared distances of a few trials."""
+    from scipy.cluster.vq import ClusterError, kmeans2, vq
+
+    random = np.random.default_rng(seed)
+    best, least = points[:1], np.inf
+    for _ in range(_STARTS if np.ptp(points, axis=0).any() else 0):
+        try:
+            centres, _ = kmeans2(points, count, iter=_ROUNDS, minit="++", missing="raise", rng=random)
+        except ClusterError:  # a group lost its last point
+            continue
+        error = float(np.sum(vq(points, centres)[1] ** 2))
+        if error < least:
+            best, least = centres, error
+    return np.asarray(best)
+
+
+def _are_structures(
+    evidence: Evidence, parts: IntArray, separation: float, least_contrast: float, half_width: float
+) -> bool:
+    """Tell whether all parts are wide enough, stand apart, meet abruptly and differ by more than brightness."""
+    field = evidence.field
+    count = int(parts.max()) + 1
+    places = [parts == index for index in range(count)]
+    if count < 2 or any(thickness(place, field.span) <= half_width for place in places) or _are_bands(parts):
+        return False
+    insides = field.inside_each(parts)
+    pairs = [(i, j) for i in range(count) for j in range(i)]
+    if any(apart(field.values[insides[i]], field.values[insides[j]]) < separation for i, j in pairs):
+        return False
+    if any(contrast(field.values, places[i], places[j], field.span, field.valid) < least_contrast for i, j in pairs):
+        return False
+    spectra, valid = evidence.spectra, evidence.spectra.grid.valid
+    same = same_but_brightness([spectra.values[inside[valid]] for inside in insides], spectra.grid.size, evidence.embed)
+    return len(set(same.tolist())) == count
+
+
+def _are_bands(parts: IntArray) -> bool:
+    """Tell whether nearly every row lies in one part."""
+    counts = np.array([np.count_nonzero(parts == index, axis=1) for index in range(int(parts.max()) + 1)])
+    return bool(counts.max(axis=0).sum() > _BAND * counts.sum())

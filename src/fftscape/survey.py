@@ -1,0 +1,95 @@
+"""The survey of an image: structures, their number and place, from windows at regular steps; below the pipeline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fftscape.model.arrays import BoolArray
+from fftscape.model.image import Image
+from fftscape.model.records import Regions, Scree, WindowGrid
+from fftscape.model.settings import Settings, SpectraSettings
+from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
+from fftscape.stages.references import on_grid
+from fftscape.stages.regions import find_regions
+from fftscape.stages.spectra import local_spectra, without_blank_windows
+from fftscape.stages.windows import sparse_grid, survey_grid, window_grid
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """What the windows at regular steps show.
+
+    Parameters
+    ----------
+    scree : Scree
+        With the number of structures.
+    regions : Regions
+        On the survey's own grid.
+    grid : WindowGrid
+        Of the survey.
+    """
+
+    scree: Scree
+    regions: Regions
+    grid: WindowGrid
+
+    def regions_on(self, grid: WindowGrid) -> Regions | None:
+        """Return the regions on other windows of the same size; None where another number was chosen."""
+        return on_grid(self.regions, self.grid, grid) if self.scree.n_components == self.regions.n_structures else None
+
+
+def surveyed(image: Image, usable: BoolArray, settings: Settings) -> Survey:
+    """Look for structures in windows and spectra of the survey's own, on which its thresholds were measured.
+
+    Parameters
+    ----------
+    image : Image
+        Data of shape (y, x).
+    usable : ndarray of bool, shape (y, x)
+        False for pixels that hold no data.
+    settings : Settings
+        With window and step filled in.
+
+    Returns
+    -------
+    Survey
+        Scree plot, regions and their grid.
+    """
+    size, step = settings.windows.size, settings.windows.step
+    assert size is not None
+    assert step is not None
+    spectra_settings, grid = SpectraSettings(), survey_grid(usable, size)
+    # What is free of gaps may be so small that windows fit in, but none of the survey.
+    grid = grid if grid.valid.any() else window_grid(usable, size, step)
+    spectra = without_blank_windows(local_spectra(image.data, grid, spectra_settings))
+    scree = scree_beside_noise(image, spectra.grid, spectra_settings, settings)
+    regions = find_regions(spectra, directions_above_noise(scree), settings.regions)
+    return Survey(with_regions(scree, regions, settings.rank), regions, spectra.grid)
+
+
+def scree_beside_noise(image: Image, grid: WindowGrid, spectra: SpectraSettings, settings: Settings) -> Scree:
+    """Compute the scree plot of windows that overlap little beside that of noise in the same windows.
+
+    Parameters
+    ----------
+    image : Image
+        Data of shape (y, x).
+    grid : WindowGrid
+        Windows of which a sparse part is taken.
+    spectra : SpectraSettings
+        How spectra are computed.
+    settings : Settings
+        Rule and seed.
+
+    Returns
+    -------
+    Scree
+        By the rule of the settings.
+    """
+    sparse = sparse_grid(grid)
+    noise = np.random.default_rng(settings.rank.seed).standard_normal(image.shape, np.float32)
+    return compute_scree(
+        local_spectra(image.data, sparse, spectra), local_spectra(noise, sparse, spectra), settings.rank
+    )
