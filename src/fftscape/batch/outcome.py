@@ -74,7 +74,10 @@ class Outcome:
     def answer(self) -> str:
         """The result in a few words, where there is one."""
         result = self.result
-        return brief_answer(result["n_components"], result["rule"], is_constant=result.get("is_constant", False))
+        perhaps = result.get("alternatives", ()) if result.get("ambiguous") else ()
+        return brief_answer(
+            result["n_components"], result["rule"], is_constant=result.get("is_constant", False), perhaps=perhaps
+        )
 
     def line(self, output: Path) -> str:
         """Return the one line that the screen shows for it."""

@@ -20,8 +20,8 @@ from fftscape.views.report import REPORT
 WRITTEN = SUMMARY, FAILURES, INDEX = "summary.csv", "failures.csv", "index.html"
 THUMBNAIL = "figures/thumbnail.png"
 COLUMNS = (
-    "image", "channel", "frame", "status", "n_components", "window", "step", "area_fractions", "strongest_d_spacings",
-    "unit", "seconds", "result",
+    "image", "channel", "frame", "status", "n_components", "confidence", "alternatives", "window", "step",
+    "area_fractions", "strongest_d_spacings", "unit", "seconds", "result",
 )  # fmt: skip
 
 
@@ -105,6 +105,8 @@ def _row(outcome: Outcome) -> tuple[Any, ...]:
     return (
         *image,
         outcome.n_components,
+        _listed([result.get("confidence")]),
+        _listed(result.get("alternatives", ())),
         by(result["window"]),
         by(result["step"]),
         _listed(result["area_fractions"]),

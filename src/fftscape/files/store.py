@@ -120,6 +120,7 @@ def manifest(record: AnalysisRecord) -> dict[str, Any]:
         "variation": record.variation,
         "confidence": scree.confidence,
         "alternatives": scree.alternatives,
+        "ambiguous": scree.is_ambiguous,
         "reconstruction_error": record.reconstruction_error,
         "n_iter": record.n_iter,
         "converged": record.converged,

@@ -14,6 +14,9 @@ from fftscape.model.arrays import BoolArray, FloatArray, IntArray, ReadOnlyArray
 from fftscape.model.image import PIXEL_UNIT, Image, reciprocal_unit
 from fftscape.model.settings import Settings, SpectraSettings
 
+# A number that fewer of the trials give is called ambiguous.
+LEAST_CONFIDENCE = 0.6
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class WindowGrid(ReadOnlyArrays):
@@ -141,6 +144,11 @@ class Scree(ReadOnlyArrays):
     reason: str
     confidence: float | None = None
     alternatives: tuple[int, ...] = ()
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether the number found (not one that the user set) is hardly better than its alternatives."""
+        return self.rule == "regions" and self.confidence is not None and self.confidence < LEAST_CONFIDENCE
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,7 +10,7 @@ import numpy as np
 from fftscape.compute.lowrank import singular_values_squared
 from fftscape.compute.scores import WHITENING_FLOOR
 from fftscape.model.arrays import FloatArray
-from fftscape.model.records import LocalSpectra, Regions, Scree
+from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree
 from fftscape.model.settings import RankSettings, Rule
 
 # At least so many eigenvalues are computed: enough to see where the noise begins.
@@ -23,8 +23,6 @@ _CLEARLY = 1.25
 _WORTH_A_LOOK = 1.15
 # Confidence where regions and scree plot disagree about whether there is a second structure.
 _DISAGREEING = 0.5
-# A number that fewer of the trials give is called ambiguous.
-_FIRM = 0.6
 # The elbow is looked for among this many leading eigenvalues, as electron microscopists do.
 _ELBOW_POINTS = 20
 
@@ -220,7 +218,7 @@ def _sentences(scree: Scree, regions: Regions, settings: RankSettings) -> list[s
     for number in _disagree(scree, regions):
         said.append(f"Ambiguous: no boundary was found, but the scree plot alone would give {number}.")
         return said
-    if regions.confidence < _FIRM:
+    if regions.confidence < LEAST_CONFIDENCE:
         said.append(f"Ambiguous: with slightly other thresholds it would be {others}.")
     elif regions.alternatives:
         said.append(f"Confidence {regions.confidence:.0%}; with some other thresholds it would be {others}.")

@@ -114,13 +114,15 @@ def render_figures(record: AnalysisRecord) -> dict[str, bytes]:
     -------
     dict of str to bytes
         ``overview.png``, ``image.png``, ``scree.png``, ``component_1.png`` (map beside factor; components
-        are counted from 1 here) and so on, ``labels.png``, ``margin.png``, ``residual.png``,
-        ``thumbnail.png``, ``abruptness.png`` where boundaries were looked for and, for
-        rotation-tolerant results, ``orientation.png``.
+        are counted from 1 here) and so on, ``labels.png``, ``residual.png``, ``thumbnail.png``,
+        ``margin.png`` for two components or more, ``abruptness.png`` where boundaries were looked
+        for and, for rotation-tolerant results, ``orientation.png``.
     """
     blocks = block_means(record.image.data)
     components = {f"component_{k + 1}.png": _png(_component_figure(record, k)) for k in range(record.n_components)}
     found = {}
+    if record.n_components > 1:
+        found["margin.png"] = _png(_map_figure(record, plot_margin))
     if np.isfinite(record.abruptness).any():
         found["abruptness.png"] = _png(_map_figure(record, plot_abruptness))
     if record.orientation is not None:
@@ -131,7 +133,6 @@ def render_figures(record: AnalysisRecord) -> dict[str, bytes]:
         "scree.png": _png(_scree_figure(record)),
         **components,
         "labels.png": _png(_labels_figure(record, blocks)),
-        "margin.png": _png(_map_figure(record, plot_margin)),
         "residual.png": _png(_map_figure(record, plot_residual)),
         **found,
         "thumbnail.png": _png(_thumbnail(record, blocks), dpi=THUMBNAIL_DPI),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from fftscape.model.records import AnalysisRecord
 
@@ -97,8 +98,8 @@ def below_half_turn(angle: str) -> str:
     return angle.replace("180", "0", 1) if angle.startswith("180") else angle
 
 
-def brief_answer(n_components: int, rule: str, *, is_constant: bool) -> str:
-    """Return the result in a few words.
+def brief_answer(n_components: int, rule: str, *, is_constant: bool, perhaps: Sequence[int] = ()) -> str:
+    """Return the result in a few words; `perhaps` are other numbers, where the one found is ambiguous.
 
     Examples
     --------
@@ -108,25 +109,31 @@ def brief_answer(n_components: int, rule: str, *, is_constant: bool) -> str:
     ('no second structure found', 'no structure: all pixels are equal')
     >>> brief_answer(1, "rotation", is_constant=False)
     '1 structure in several orientations'
+    >>> brief_answer(2, "regions", is_constant=False, perhaps=(1, 3))
+    '2 structures, perhaps 1 or 3'
     """
     if is_constant:
         return "no structure: all pixels are equal"
     if rule == "user":
         return f"{n_components} component{'s' if n_components != 1 else ''}, as asked"
     if n_components == 1 and rule != "rotation":
-        return "no second structure found"
-    several = " in several orientations" if rule == "rotation" else ""
-    return f"{n_components} structure{'s' if n_components > 1 else ''}{several}"
+        found = "no second structure found"
+    else:
+        several = " in several orientations" if rule == "rotation" else ""
+        found = f"{n_components} structure{'s' if n_components > 1 else ''}{several}"
+    return f"{found}, perhaps {' or '.join(map(str, perhaps))}" if perhaps else found
 
 
 def answer(record: AnalysisRecord) -> str:
     """Return the result in one sentence."""
     n = record.n_components
     asked = record.scree.rule == "user"
+    perhaps = record.scree.alternatives if record.scree.is_ambiguous else ()
     if n == 1 or record.image.is_constant:
-        brief = brief_answer(n, record.scree.rule, is_constant=record.image.is_constant)
+        brief = brief_answer(n, record.scree.rule, is_constant=record.image.is_constant, perhaps=perhaps)
         return f"{brief[0].upper()}{brief[1:]}."
-    found = f"Split into {n} components, as asked" if asked else f"{n} structures found"
+    others = f" (perhaps {' or '.join(map(str, perhaps))})" if perhaps else ""
+    found = f"Split into {n} components, as asked" if asked else f"{n} structures found{others}"
     parts = [f"{percent(share)}" for share in record.area_fractions[:6]]
     rest = " and smaller parts" if n > 6 else ""
     listed = ", ".join(parts) if rest else f"{', '.join(parts[:-1])} and {parts[-1]}"
