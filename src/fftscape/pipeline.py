@@ -54,6 +54,7 @@ from fftscape.stages.segmentation import (
     assigned_by_labels,
     assigned_by_loadings,
     covered_pixels,
+    near_boundaries,
     segment,
     sharpened,
 )
@@ -399,7 +400,8 @@ def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Se
         size = assignment.grid.size[0] // 2, assignment.grid.size[1] // 2
         if size[0] * 4 < grid.size[0]:
             break
-        finer = local_spectra(found.image.data, survey_grid(found.usable, size), SpectraSettings())
+        finer_grid = near_boundaries(assignment, survey_grid(found.usable, size))
+        finer = local_spectra(found.image.data, finer_grid, SpectraSettings())
         better = sharpened(assignment, finer, seed=settings.regions.seed)
         if better is None:
             break

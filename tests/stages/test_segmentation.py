@@ -8,6 +8,7 @@ from fftscape.stages.segmentation import (
     assigned_by_labels,
     assigned_by_loadings,
     covered_pixels,
+    near_boundaries,
     resampled,
     segment,
     sharpened,
@@ -111,8 +112,11 @@ def test_smaller_windows_move_a_boundary_to_its_place():
     labels = (coarse.centres_x > 150).astype(np.int16) + np.zeros((coarse.shape[0], 1), np.int16)
     assignment = assigned_by_labels(labels, 2, coarse)
     for size in (24, 12):
-        spectra = local_spectra(image, survey_grid(usable, (size, size)), SpectraSettings())
-        assignment = sharpened(assignment, spectra, seed=0)
+        grid = near_boundaries(assignment, survey_grid(usable, (size, size)))
+        # Along the boundary all windows, elsewhere few.
+        assert grid.valid[:, np.abs(grid.centres_x - 163) < size / 2].all()
+        assert grid.valid.mean() < 0.5
+        assignment = sharpened(assignment, local_spectra(image, grid, SpectraSettings()), seed=0)
     result = segment(assignment, usable)
     edge = (result.labels == 0).sum(axis=1)
     assert abs(edge.mean() - 163) < 1.5

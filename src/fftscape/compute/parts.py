@@ -18,10 +18,10 @@ from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 _PART_NUMBERS = (4, 3, 2)
 _MOST_REGIONS = 16
 # Points from which groups are learned, at most, and at least.
-_ENOUGH_POINTS = 4000
+_ENOUGH_POINTS = 2000
 _FEWEST_POINTS = 16
 _STARTS = 4
-_ROUNDS = 30
+_ROUNDS = 20
 # Rows (scan lines) of which so much lies in one part make parts bands, as the noise of scan lines does.
 _BAND = 0.9
 

@@ -14,9 +14,8 @@ WHITENING_FLOOR = 1e-3
 _TINY = 1e-12
 _OVERSAMPLING = 6
 _TRIMMING_ROUNDS = 8
-# Windows from which directions are learned, at most, and windows worked on at a time.
+# Windows from which directions are learned, at most.
 _ENOUGH_WINDOWS = 5000
-_PIECE = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +41,7 @@ class Scores:
 
     def of(self, spectra: FloatArray) -> FloatArray:
         """Return the coordinates of other spectra, shape (spectrum, component)."""
-        return np.asarray((flattened(spectra, self.mean) - self.centre) @ self.axes.T)
+        return _coordinates(spectra, self.axes, self.mean, self.centre)
 
 
 def leading_scores(spectra: FloatArray, count: int, *, seed: int) -> Scores:
@@ -70,12 +69,14 @@ def leading_scores(spectra: FloatArray, count: int, *, seed: int) -> Scores:
     sample -= centre.astype(sample.dtype)
     part = low_rank(sample, count + _OVERSAMPLING, seed=seed)
     axes = np.linalg.svd(part.coefficients, full_matrices=False)[2][:count]
-    across = axes.T.astype(spectra.dtype)
-    offset = centre @ axes.T
-    values = np.empty((len(spectra), len(axes)))
-    for start in range(0, len(spectra), _PIECE):  # in pieces, to save memory
-        values[start : start + _PIECE] = flattened(spectra[start : start + _PIECE], mean) @ across - offset
-    return Scores(values, axes, mean, centre)
+    return Scores(_coordinates(spectra, axes, mean, centre), axes, mean, centre)
+
+
+def _coordinates(spectra: FloatArray, axes: FloatArray, mean: FloatArray, centre: FloatArray) -> FloatArray:
+    """Return the coordinates of flattened spectra without making these: one product gives them and the levels."""
+    level = np.ones(len(mean)) / len(mean)
+    product = spectra @ (np.vstack([axes, level]) / mean).T.astype(spectra.dtype)
+    return product[:, :-1] / (product[:, -1:] + _TINY) - centre @ axes.T
 
 
 def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ _DEPTH = 0.7
 _RELATIVE_DEPTH = 0.6
 # Means are taken around a place with this Gaussian sigma, in windows, so that slow changes do no harm.
 _NEIGHBOURHOOD = 1.5
+_BOXES = 3
 # Weight of the mean over everywhere, which decides only far from a region.
 _FAR_WEIGHT = 0.02
 # A region may grow so far, in windows.
@@ -156,13 +157,23 @@ def local_distances(values: FloatArray, insides: list[BoolArray], span: Span) ->
     ndarray of float64, shape (region, y, x)
         Smaller is more alike.
     """
-    from scipy.ndimage import gaussian_filter
-
-    sigma = (_NEIGHBOURHOOD * span[0], _NEIGHBOURHOOD * span[1])
     distances = []
     for inside in insides:
-        weight = gaussian_filter(inside.astype(float), sigma, mode="constant")[..., None]
-        nearby = gaussian_filter(values * inside[..., None], (*sigma, 0), mode="constant")
-        centre = (nearby + _FAR_WEIGHT * values[inside].mean(axis=0)) / (weight + _FAR_WEIGHT)
+        # The last one of these maps counts the places.
+        summed = np.concatenate([values * inside[..., None], inside[..., None]], axis=-1)
+        nearby = _smoothed(summed, (_NEIGHBOURHOOD * span[0], _NEIGHBOURHOOD * span[1]))
+        centre = (nearby[..., :-1] + _FAR_WEIGHT * values[inside].mean(axis=0)) / (nearby[..., -1:] + _FAR_WEIGHT)
         distances.append(np.sum((values - centre) ** 2, axis=-1))
     return np.array(distances)
+
+
+def _smoothed(values: FloatArray, sigma: tuple[float, float]) -> FloatArray:
+    """Smooth maps of shape (y, x, map), nothing beyond their edges, by a few boxes, which a wide Gaussian comes to."""
+    from scipy.ndimage import uniform_filter1d
+
+    for axis in (0, 1):
+        # The variance of a box of odd width w is (w^2 - 1) / 12.
+        width = 2 * round((np.sqrt(12 * sigma[axis] ** 2 / _BOXES + 1) - 1) / 2) + 1
+        for _ in range(_BOXES):
+            values = uniform_filter1d(values, width, axis=axis, mode="constant")
+    return values

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ _SMOOTHING = 0.25
 _RELIABLE = 0.95
 # Labels may change so far from a boundary, in windows of the coarser scale.
 _REACH = 0.5
+# Beyond that reach, smoothing needs the windows so much further.
+_MARGIN = 0.25
 # Standard uncertainty of a boundary's place, in windows of the finest scale that was believed.
 _PLACE = 0.1
 
@@ -82,6 +84,30 @@ def assigned_by_loadings(loadings: FloatArray, grid: WindowGrid) -> Assignment:
     return Assignment(grid, 1 - filled / np.where(total > 0, total, 1))
 
 
+def near_boundaries(assignment: Assignment, grid: WindowGrid) -> WindowGrid:
+    """Leave out the smaller windows that can do without: most of those far from any boundary.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        From larger windows.
+    grid : WindowGrid
+        Smaller windows at regular steps.
+
+    Returns
+    -------
+    WindowGrid
+        Windows whose component may change, and of the others those side by side, which teach
+        what each component looks like.
+    """
+    labels = resampled(assignment, grid.centres_y, grid.centres_x).argmin(axis=0)
+    span = _coarse_span(assignment, grid)
+    reach = within_reach(labels, len(assignment.distances), span, _REACH + _MARGIN)
+    needed = reach.sum(axis=0) > 1
+    needed[:: grid.span[0], :: grid.span[1]] = True
+    return replace(grid, valid=grid.valid & needed)
+
+
 def sharpened(assignment: Assignment, finer: LocalSpectra, *, seed: int) -> Assignment | None:
     """Place boundaries with smaller windows.
 
@@ -93,7 +119,7 @@ def sharpened(assignment: Assignment, finer: LocalSpectra, *, seed: int) -> Assi
     assignment : Assignment
         From larger windows.
     finer : LocalSpectra
-        Spectra of smaller windows.
+        Spectra of smaller windows, those near boundaries without gaps (`near_boundaries`).
     seed : int
         Seed of the search for leading directions.
 
@@ -111,9 +137,7 @@ def sharpened(assignment: Assignment, finer: LocalSpectra, *, seed: int) -> Assi
 
     grid, count = finer.grid, len(assignment.distances)
     labels = resampled(assignment, grid.centres_y, grid.centres_x).argmin(axis=0)
-    coarse = assignment.grid.size
-    # Lengths in windows of the coarser scale.
-    span = max(1, round(coarse[0] / grid.step[0])), max(1, round(coarse[1] / grid.step[1]))
+    span = _coarse_span(assignment, grid)
     insides = [deep_inside(labels == index, span, grid.valid) for index in range(count)]
     if not all(inside.any() for inside in insides):
         return None
@@ -221,6 +245,12 @@ def covered_pixels(grid: WindowGrid) -> BoolArray:
     for y, x, sign in ((top, left, 1), (bottom, right, 1), (top, right, -1), (bottom, left, -1)):
         np.add.at(table, (y, x), sign)
     return np.asarray(table.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0)
+
+
+def _coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:
+    """Return how many steps of a finer grid a window of the coarser scale is long."""
+    coarse = assignment.grid.size
+    return max(1, round(coarse[0] / grid.step[0])), max(1, round(coarse[1] / grid.step[1]))
 
 
 def _covariance_within(values: FloatArray, insides: list[BoolArray]) -> FloatArray:

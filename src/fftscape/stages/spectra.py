@@ -12,7 +12,6 @@ import numpy.typing as npt
 from fftscape.compute.executors import for_each
 from fftscape.compute.half_plane import half_plane_weights
 from fftscape.compute.tapers import taper
-from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LocalSpectra, WindowGrid
 from fftscape.model.settings import Scaling, SpectraSettings
 
@@ -25,6 +24,8 @@ _ROUNDING = 4e-6
 # The scale of an image is taken from this part of its values, in a sample of about this many of its pixels.
 _TYPICAL = (0.001, 0.999)
 _SAMPLE = 1 << 18
+# Integers of so many bytes are exact in float32.
+_EXACT_BYTES = 2
 # Largest pixel in units of the image's spread; its square is still far from overflow.
 _LARGEST = 1e12
 
@@ -130,19 +131,26 @@ def _silence_rounding(block: Block, level: Block) -> None:
 
 def _normalised(data: npt.NDArray[Any], remove_mean: bool) -> Block:
     """Return float32 pixels in units of the image's spread, so that nothing over- or underflows."""
+    if data.dtype.kind in "iu" and data.dtype.itemsize <= _EXACT_BYTES:
+        # Exact in float32, finite, and far from any overflow: no copy in float64 is needed.
+        scale = _centre_and_spread(data.ravel())
+        pixels: Block = np.subtract(data, np.float32(scale.centre if remove_mean else 0), dtype=np.float32)
+        pixels /= np.float32(scale.spread)
+        return pixels
     finite = np.isfinite(data)
-    pixels = np.where(finite, data, 0).astype(np.float64)
-    pixels /= np.abs(pixels).max() or 1.0
-    centre, spread = _centre_and_spread(pixels[finite])
+    exact = np.where(finite, data, 0).astype(np.float64, copy=False)
+    exact /= max(exact.max(), -exact.min()) or 1.0
+    scale = _centre_and_spread(exact[finite])
     if remove_mean:
-        pixels -= centre
-    return np.clip(pixels / spread, -_LARGEST, _LARGEST).astype(np.float32)
+        exact -= scale.centre
+    exact /= scale.spread
+    return np.asarray(np.clip(exact, -_LARGEST, _LARGEST, out=exact), np.float32)
 
 
-def _centre_and_spread(values: FloatArray) -> _Scale:
+def _centre_and_spread(values: npt.NDArray[Any]) -> _Scale:
     """Mean and standard deviation of most of the values: a few absurd ones must not set the scale."""
-    sample = values[:: max(1, values.size // _SAMPLE)]
+    sample = values[:: max(1, values.size // _SAMPLE)].astype(np.float64)
     typical = np.clip(sample, *np.quantile(sample, _TYPICAL))
     if typical.std() == 0:  # nearly all pixels are equal: the few others are the image
-        typical = values
+        typical = values.astype(np.float64)
     return _Scale(float(typical.mean()), float(typical.std()) or 1.0)
