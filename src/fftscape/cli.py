@@ -113,6 +113,7 @@ def run(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Settings; options given here win over it.")
     ] = None,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to draw figures and a report.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute finished, unchanged images again.")] = False,
     quiet: Quietness = None,
 ) -> None:
@@ -141,6 +142,7 @@ def run(
             frame=cast("int | Literal['all'] | None", _number_or(frame, "all", "--frame", least=0)),
             pixel_size=pixel_size,
             fresh=fresh,
+            report=report,
         )
         reporter = _reporter(quiet)
         outcomes = run_batch(inputs, output, request=request, reporter=reporter)

@@ -90,6 +90,23 @@ def test_a_side_car_that_comes_later_is_noticed(images: Path, tmp_path: Path, go
     assert read_manifest(output / "a")["pixel_size"] == [0.125, 0.125]
 
 
+def test_a_report_is_left_out_where_none_is_wanted_and_made_where_it_is_missing(
+    images: Path, tmp_path: Path, go: Go, request_small: Request
+) -> None:
+    output, bare = tmp_path / "out", replace(request_small, report=False)
+    ran = go([images / "a.npy"], output, bare)
+    folder = output / "a"
+    assert ran.statuses == ["done"]
+    assert not (folder / "report.html").exists()
+    assert not (folder / "figures").exists()
+    assert ran.heard.said[0].endswith(f"-> {folder}")
+    assert go([images / "a.npy"], output, bare).statuses == ["unchanged"]
+    assert go([images / "a.npy"], output, request_small).statuses == ["done"]
+    assert (folder / "report.html").exists()
+    # A report more than wanted does no harm.
+    assert go([images / "a.npy"], output, bare).statuses == ["unchanged"]
+
+
 def test_fresh_computes_everything(images: Path, tmp_path: Path, go: Go, request_small: Request) -> None:
     go(images, tmp_path / "out")
     assert go(images, tmp_path / "out", replace(request_small, fresh=True)).statuses == ["done", "done"]

@@ -83,7 +83,8 @@ class Outcome:
         """Return the one line that the screen shows for it."""
         if self.status == "failed":
             return f"{self.title}: {self.reason}"
-        report = output / self.name / REPORT
+        # Where no report was wanted, the folder is the place to look.
+        report = output / self.name / (REPORT if REPORT in self.result["files"] else "")
         if self.status == "unchanged":
             return f"{self.title}: unchanged, {self.answer} -> {report}"
         window, step = by(self.result["window"]), by(self.result["step"])

@@ -20,6 +20,7 @@ from fftscape.batch.tasks import Request, Task, plan
 from fftscape.files import formats, result_folder, store
 from fftscape.model.errors import FftscapeWarning, UnreadableFileError
 from fftscape.pipeline import analyze
+from fftscape.views.report import REPORT
 
 
 def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Reporter) -> tuple[Outcome, ...]:
@@ -140,7 +141,7 @@ class _Image:
         result_folder.publish(
             self.output,
             self.task.name,
-            write=lambda folder: record.write(folder, on_stage=self._stage),
+            write=lambda folder: record.write(folder, report=request.report, on_stage=self._stage),
             manifest={
                 **store.manifest(record),
                 "strongest_d_spacings": strongest_d_spacings(record),
@@ -152,10 +153,11 @@ class _Image:
 
     def _is_finished(self, mark: str) -> bool:
         try:
-            same = result_folder.read_manifest(self.folder).get(FINGERPRINT) == mark
+            manifest = result_folder.read_manifest(self.folder)
         except UnreadableFileError:
             return False
-        return same and not result_folder.check(self.folder)
+        enough = REPORT in manifest["files"] or not self.request.report
+        return manifest.get(FINGERPRINT) == mark and enough and not result_folder.check(self.folder)
 
     def _stage(self, stage: str) -> None:
         self.reporter.stage(self.task.name, stage)

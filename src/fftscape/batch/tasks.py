@@ -34,6 +34,8 @@ class Request:
         Number and unit, for example '0.02 nm'; wins over the file's own calibration.
     fresh : bool
         Compute again what is finished and unchanged.
+    report : bool
+        Draw figures and write the report, which takes a few seconds an image.
     """
 
     settings: Settings
@@ -41,6 +43,7 @@ class Request:
     frame: int | Literal["all"] | None = None
     pixel_size: str | None = None
     fresh: bool = False
+    report: bool = True
 
 
 @dataclass(frozen=True)
