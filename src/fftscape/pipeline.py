@@ -382,10 +382,10 @@ def _finer(
     if there == 1 or there < found:
         return settings, survey
     height, width = other.grid.size
-    notes.add(
-        f"Window {height}x{width} px in the end: it shows {there} structures where the larger one shows {found}, "
-        "and resolves them better."
+    more = (
+        f"it shows {there} structures instead of {found}" if there > found else "it shows the same number more sharply"
     )
+    notes.add(f"Window {height}x{width} px in the end: {more}.")
     return finer, other
 
 

@@ -107,19 +107,19 @@ def two_gratings(shape, boundary, noise):
 
 
 def test_smaller_windows_move_a_boundary_to_its_place():
-    image, usable = two_gratings((240, 331), 163, 0.3), np.ones((240, 331), bool)
+    image, usable = two_gratings((480, 931), 463, 0.3), np.ones((480, 931), bool)
     coarse = survey_grid(usable, (48, 48))
-    labels = (coarse.centres_x > 150).astype(np.int16) + np.zeros((coarse.shape[0], 1), np.int16)
+    labels = (coarse.centres_x > 450).astype(np.int16) + np.zeros((coarse.shape[0], 1), np.int16)
     assignment = assigned_by_labels(labels, 2, coarse)
     for size in (24, 12):
         grid = near_boundaries(assignment, survey_grid(usable, (size, size)))
         # Along the boundary all windows, elsewhere few.
-        assert grid.valid[:, np.abs(grid.centres_x - 163) < size / 2].all()
+        assert grid.valid[:, np.abs(grid.centres_x - 463) < size / 2].all()
         assert grid.valid.mean() < 0.5
         assignment = sharpened(assignment, local_spectra(image, grid, SpectraSettings()), seed=0)
     result = segment(assignment, usable)
     edge = (result.labels == 0).sum(axis=1)
-    assert abs(edge.mean() - 163) < 1.5
+    assert abs(edge.mean() - 463) < 1.5
     assert edge.std() < 2.5
     assert result.resolution == 12
 

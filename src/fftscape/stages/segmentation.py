@@ -22,6 +22,10 @@ _RELIABLE = 0.95
 _REACH = 0.5
 # Beyond that reach, smoothing needs the windows so much further.
 _MARGIN = 0.25
+# Components of so many of the finer windows teach by all of them; larger ones by patches, each a coarser window wide,
+# of which there is one in so many along each axis.
+_ENOUGH_WINDOWS = 5000
+_PATCH_EVERY = 3
 # Standard uncertainty of a boundary's place, in windows of the finest scale that was believed.
 _PLACE = 0.1
 
@@ -97,14 +101,18 @@ def near_boundaries(assignment: Assignment, grid: WindowGrid) -> WindowGrid:
     Returns
     -------
     WindowGrid
-        Windows whose component may change, and of the others those side by side, which teach
-        what each component looks like.
+        Windows whose component may change, and of the others as many as teach what each
+        component looks like: all of small ones, patches of large ones.
     """
     labels = resampled(assignment, grid.centres_y, grid.centres_x).argmin(axis=0)
     span = _coarse_span(assignment, grid)
     reach = within_reach(labels, len(assignment.distances), span, _REACH + _MARGIN)
     needed = reach.sum(axis=0) > 1
-    needed[:: grid.span[0], :: grid.span[1]] = True
+    counts = np.bincount(labels.ravel(), minlength=len(assignment.distances))
+    needed |= (counts <= _ENOUGH_WINDOWS)[labels]
+    # Patches and not single windows, since scores are smoothed over neighbours.
+    y, x = np.ogrid[: grid.shape[0], : grid.shape[1]]
+    needed |= (y // span[0] % _PATCH_EVERY == 0) & (x // span[1] % _PATCH_EVERY == 0)
     return replace(grid, valid=grid.valid & needed)
 
 
