@@ -378,13 +378,11 @@ def _finer(
 ) -> tuple[Settings, Survey]:
     """Take the smaller window that the advisor named if it shows as many structures: it resolves them better."""
     other = surveyed(image, usable, finer)
-    found, there = survey.regions.n_structures, other.regions.n_structures
-    if there == 1 or there < found:
+    if not other.shows_as_much_as(survey):
         return settings, survey
+    found, there = survey.regions.n_structures, other.regions.n_structures
     height, width = other.grid.size
-    more = (
-        f"it shows {there} structures instead of {found}" if there > found else "it shows the same number more sharply"
-    )
+    more = f"it shows {there} structures instead of {found}" if there > found else "it shows them more sharply"
     notes.add(f"Window {height}x{width} px in the end: {more}.")
     return finer, other
 

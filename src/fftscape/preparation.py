@@ -177,11 +177,17 @@ def with_windows(settings: Settings, image: Image, notes: Notes) -> tuple[Settin
     size, finer = settings.windows.size, None
     if size is None:
         advice = advisor.suggest_window(_image_part(image, keep_burned_in=settings.windows.keep_burned_in))
-        size, finer = advice.size, advice.finer
+        size = advice.size
+        finer = advice.finer if settings.rank.rule == "regions" and _bridges(settings.windows.step, advice) else None
         notes.add(f"Window {size[0]}x{size[1]} px chosen by the advisor: {'; '.join(advice.reasons)}.")
     if settings.windows.step is None:
         notes.add("Step of a quarter of the window.")
     return _completed(settings, size), None if finer is None else _completed(settings, finer)
+
+
+def _bridges(step: Pair | None, advice: WindowAdvice) -> bool:
+    """Tell whether a step that the user gave leaves no gap between the finer windows."""
+    return step is None or (advice.finer is not None and step[0] <= advice.finer[0] and step[1] <= advice.finer[1])
 
 
 def _completed(settings: Settings, size: Pair) -> Settings:

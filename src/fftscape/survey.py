@@ -8,7 +8,7 @@ import numpy as np
 
 from fftscape.model.arrays import BoolArray
 from fftscape.model.image import Image
-from fftscape.model.records import Regions, Scree, WindowGrid
+from fftscape.model.records import LEAST_CONFIDENCE, Regions, Scree, WindowGrid
 from fftscape.model.settings import Settings, SpectraSettings
 from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
 from fftscape.stages.references import on_grid
@@ -35,9 +35,23 @@ class Survey:
     regions: Regions
     grid: WindowGrid
 
+    @property
+    def is_used(self) -> bool:
+        """Whether the number that is used is the one that was found, and not set or limited by the user."""
+        return self.scree.n_components == self.regions.n_structures
+
+    def shows_as_much_as(self, other: Survey) -> bool:
+        """Tell whether this survey, of smaller windows, is the better one: several structures, no fewer, no doubt."""
+        if not self.is_used or self.regions.n_structures == 1:
+            return False
+        if not other.is_used:
+            return True
+        mine, its = (survey.regions.confidence or 0.0 for survey in (self, other))
+        return self.regions.n_structures >= other.regions.n_structures and mine >= min(its, LEAST_CONFIDENCE)
+
     def regions_on(self, grid: WindowGrid) -> Regions | None:
         """Return the regions on other windows of the same size; None where another number was chosen."""
-        return on_grid(self.regions, self.grid, grid) if self.scree.n_components == self.regions.n_structures else None
+        return on_grid(self.regions, self.grid, grid) if self.is_used else None
 
 
 def surveyed(image: Image, usable: BoolArray, settings: Settings) -> Survey:

@@ -50,3 +50,9 @@ def test_regions_that_do_not_touch_have_no_boundary():
     right[:, :45] = False
     assert contrast(ramp(1), left, right, SPAN, valid) == np.inf
     assert contrast(ramp(1), left, right & False, SPAN, valid) == 0
+
+
+def test_a_boundary_in_a_gap_shows_nothing():
+    left, right, valid = halves()
+    valid[:, 22:38] = False
+    assert contrast(ramp(60), left, right, SPAN, valid) == 0

@@ -55,6 +55,9 @@ class Inspection:
         if self.advice is not None:
             size, step = by(self.advice.size), by(self.advice.step)
             yield f"    suggested: --window {size} --step {step}: {'; '.join(self.advice.reasons)}"
+            if self.advice.finer is not None:
+                finer = by(self.advice.finer)
+                yield f"    without --window, run takes {finer} instead if that shows as many structures, two or more"
 
     def plain(self) -> dict[str, Any]:
         """Return the same as plain values for machines."""
@@ -63,6 +66,7 @@ class Inspection:
             "images": [asdict(info) for info in self.images],
             "window": None if self.advice is None else self.advice.size,
             "step": None if self.advice is None else self.advice.step,
+            "finer_window": None if self.advice is None else self.advice.finer,
             "reasons": () if self.advice is None else self.advice.reasons,
             "remarks": self.remarks,
         }

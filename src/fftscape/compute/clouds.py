@@ -59,15 +59,18 @@ def contrast(values: FloatArray, one: BoolArray, other: BoolArray, span: Span, v
     float
         Change of the median score, along the line between the regions' medians, over about one and a half
         windows across the boundary, divided by the sum of the regions' spreads along that line; infinity
-        where the regions do not touch.
+        where the regions do not touch, and 0 where they do but only in a gap, which shows nothing.
     """
     clouds = [values[deep_inside(region, span, valid)] for region in (one, other)]
     if not all(map(len, clouds)):
         return 0.0
     line, _ = _line(*clouds)
-    beside = _beside(one, other, span) & valid, _beside(other, one, span) & valid
-    if min(np.count_nonzero(places) for places in beside) < _FEWEST:
+    beside = _beside(one, other, span), _beside(other, one, span)
+    if min(map(np.count_nonzero, beside)) < _FEWEST:
         return float("inf")
+    beside = beside[0] & valid, beside[1] & valid
+    if min(map(np.count_nonzero, beside)) < _FEWEST:
+        return 0.0
     here, there = (float(np.median(values[places] @ line)) for places in beside)
     return (there - here) / sum(_spread(cloud @ line) for cloud in clouds)
 

@@ -55,6 +55,7 @@ def subdivided(
     -----
     Groups are those of k-means in the space of scores. Any slow change, such as the bending of a
     lattice, can be cut into groups, too, and so can noise; but their boundaries have little contrast.
+    Not more than 16 regions are made.
     """
     # Without a direction that stands above the noise there is nothing to fall into groups.
     waiting = list(range(int(labels.max()) + 1)) if evidence.n_directions else []
@@ -73,10 +74,10 @@ def subdivided(
 
 def _groups(field: Field, inside: BoolArray, count: int, seed: int) -> IntArray:
     """Put the places of a region into groups 0, 1, ...; -1 outside."""
-    points = field.values[inside]
+    points, known = field.values[inside], field.values[inside & field.valid]
     groups = np.full(inside.shape, -1)
-    if len(points) >= _FEWEST_POINTS:
-        centres = _centres(points[:: -(-len(points) // _ENOUGH_POINTS)], count, seed)
+    if len(known) >= _FEWEST_POINTS:
+        centres = _centres(known[:: -(-len(known) // _ENOUGH_POINTS)], count, seed)
         groups[inside] = np.argmin([np.sum((points - centre) ** 2, axis=1) for centre in centres], axis=0)
     return groups
 
@@ -108,10 +109,13 @@ def _are_structures(
     if count < 2 or any(thickness(place, field.span) <= half_width for place in places) or _are_bands(parts):
         return False
     insides = field.inside_each(parts)
+    if not all(inside.any() for inside in insides):
+        return False
     pairs = [(i, j) for i in range(count) for j in range(i)]
     if any(apart(field.values[insides[i]], field.values[insides[j]]) < separation for i, j in pairs):
         return False
-    if any(contrast(field.values, places[i], places[j], field.span, field.valid) < least_contrast for i, j in pairs):
+    contrasts = [contrast(field.values, places[i], places[j], field.span, field.valid) for i, j in pairs]
+    if min(contrasts) < least_contrast or np.isinf(contrasts).all():
         return False
     spectra, valid = evidence.spectra, evidence.spectra.grid.valid
     same = same_but_brightness([spectra.values[inside[valid]] for inside in insides], spectra.grid.size, evidence.embed)

@@ -129,10 +129,11 @@ class Scree(ReadOnlyArrays):
     reason : str
         Sentences for people.
     confidence : float or None
-        How firm the number is: the part of trials with varied thresholds that gave the same;
-        None where the rule has no trials, or too few windows for them.
+        For the rule 'regions' the part of the trials with varied thresholds that gave the same
+        number, or 0.5 where no boundary was found but the eigenvalues alone would give several
+        structures; None where the number used is not the one that was found.
     alternatives : tuple of int
-        The other numbers that trials gave.
+        Numbers that the other trials, or the eigenvalues alone, gave.
     """
 
     explained_variance: FloatArray
@@ -306,8 +307,8 @@ class WindowAdvice:
     reasons : tuple of str
         Sentences for people.
     finer : tuple of int or None
-        A smaller window, (y, x), that is better where it shows as many structures; None where no
-        smaller one comes into question.
+        A smaller window, (y, x), that is better where it shows as many structures, at least two;
+        None where no smaller one comes into question.
     """
 
     size: tuple[int, int]

@@ -91,7 +91,6 @@ def suggest_window(image: Image) -> WindowAdvice:
         # How wide a texture's regions are, which no spectrum of the whole image tells, decides between two sizes.
         if min(size) // 2 >= _SMALLEST:
             finer = size[0] // 2, size[1] // 2
-            reasons.append(f"an analysis takes {finer[0]} px instead where these show as many structures")
     else:
         height, width = (_nearest_size(_wanted(length, shortest), largest) for length in periods)
         size = height, width

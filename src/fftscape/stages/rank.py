@@ -186,18 +186,22 @@ def with_regions(scree: Scree, regions: Regions, settings: RankSettings) -> Scre
     found = min(regions.n_structures, settings.max_components)
     reason = " ".join(_sentences(scree, regions, settings))
     number, rule = found, "regions"
+    # Thresholds tell nothing of what no boundary shows: where the scree plot says otherwise, nobody is sure.
+    confidence = _DISAGREEING if _disagree(scree, regions) else regions.confidence
+    alternatives = {*regions.alternatives, *_disagree(scree, regions)}
     if settings.n_components != "auto":
         number, rule = settings.n_components, "user"
         reason = f"Set to {number} by the user; by itself: {reason}"
+    if number != regions.n_structures:  # what was found out is about another number than the one that is used
+        confidence, alternatives = None, set()
     return replace(
         scree,
         threshold=None if scree.null_variance is None else _WORTH_A_LOOK * float(scree.null_variance[0]),
         n_components=number,
         rule=rule,
         reason=reason,
-        # Thresholds tell nothing of what no boundary shows: where the scree plot says otherwise, nobody is sure.
-        confidence=_DISAGREEING if _disagree(scree, regions) else regions.confidence,
-        alternatives=tuple(sorted({*regions.alternatives, *_disagree(scree, regions)})),
+        confidence=confidence,
+        alternatives=tuple(sorted(alternatives)),
     )
 
 
@@ -216,7 +220,8 @@ def _sentences(scree: Scree, regions: Regions, settings: RankSettings) -> list[s
         said.append(_variation(regions))
     others = " or ".join(str(number) for number in regions.alternatives)
     for number in _disagree(scree, regions):
-        said.append(f"Ambiguous: no boundary was found, but the scree plot alone would give {number}.")
+        trials = f", and slightly other thresholds {others}" if others else ""
+        said.append(f"Ambiguous: no boundary was found, but the scree plot alone would give {number}{trials}.")
         return said
     if regions.confidence < LEAST_CONFIDENCE:
         said.append(f"Ambiguous: with slightly other thresholds it would be {others}.")

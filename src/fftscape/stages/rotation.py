@@ -184,6 +184,8 @@ def joined(record: Record, turns: Turns, orientation: Orientation) -> Record:
             record.scree,
             n_components=count,
             rule="rotation" if count < record.n_components else record.scree.rule,
+            confidence=None if count < record.n_components else record.scree.confidence,
+            alternatives=() if count < record.n_components else record.scree.alternatives,
             reason=f"{record.scree.reason} {_counted(variants)}".strip(),
         ),
         orientation=record.grid.to_map(angle).astype(np.float32),
