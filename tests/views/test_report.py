@@ -93,15 +93,15 @@ def test_says_what_was_found_and_how(report: _Page) -> None:
         assert words in report.text, words
 
 
-def test_confidence_and_alternatives_are_told(made_record: AnalysisRecord, tmp_path: Path, report: _Page) -> None:
-    scree = replace(made_record.scree, confidence=5 / 9, alternatives=(1, 3))
-    write_report(replace(made_record, scree=scree), tmp_path / "r.html", figures=FIGURES)
-    told = (
-        "56 % of the trials with thresholds a quarter higher or lower found the same number by themselves; "
-        "the others found 1 or 3."
-    )
-    assert told in _Page(tmp_path / "r.html").text
-    assert "Confidence" not in report.text
+def test_that_all_trials_agree_is_told_and_doubt_is_left_to_the_reason(
+    made_record: AnalysisRecord, tmp_path: Path, report: _Page
+) -> None:
+    told = "All trials with thresholds a quarter higher or lower found the same number."
+    for alternatives, confidence in (((), 1.0), ((1, 3), 5 / 9)):
+        scree = replace(made_record.scree, confidence=confidence, alternatives=alternatives)
+        write_report(replace(made_record, scree=scree), tmp_path / "r.html", figures=FIGURES)
+        assert (told in _Page(tmp_path / "r.html").text) is (not alternatives)
+    assert told not in report.text
 
 
 def test_says_why_once(report: _Page, made_record: AnalysisRecord) -> None:
