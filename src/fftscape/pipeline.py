@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from fftscape.compute.executors import one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.files import exchange, result_folder, store
 from fftscape.model.arrays import BoolArray, FloatArray
@@ -230,11 +231,11 @@ class Analysis(AnalysisRecord):
             )
         notes = Notes()
         notes.add(f"Described by the factors of {self.image.name}.")
-        usable = usable_pixels(image, self.settings, notes)
-        spectra = _spectra(image, laid_grid(usable, self.settings, notes), self.settings, notes)
-        result = project(spectra, to_half_plane(self.factors))
-        found = _Found(image, usable, spectra, self.scree, None, result)
-        described = _assemble(found, self.settings, notes)
+        with one_blas_thread():
+            usable = usable_pixels(image, self.settings, notes)
+            spectra = _spectra(image, laid_grid(usable, self.settings, notes), self.settings, notes)
+            result = project(spectra, to_half_plane(self.factors))
+            described = _assemble(_Found(image, usable, spectra, self.scree, None, result), self.settings, notes)
         notes.give_warnings()
         return described
 
@@ -284,24 +285,8 @@ def analyze(
     image = as_image(image)
     chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
     notes = Notes()
-    chosen, finer = with_windows(chosen, image, notes)
-    usable = usable_pixels(image, chosen, notes)
-    survey = surveyed(image, usable, chosen) if chosen.rank.rule == "regions" else None
-    if survey is not None and finer is not None:
-        chosen, survey = _finer(image, usable, chosen, survey, finer, notes)
-    spectra = _spectra(image, laid_grid(usable, chosen, notes), chosen, notes)
-    check_number(chosen, spectra)
-    scree, regions = _number(image, survey, spectra, chosen)
-    unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
-    if unseen:
-        notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
-    start = None if regions is None else mean_spectra(spectra, regions)
-    result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
-    if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
-        # Of several ways to describe the spectra equally well it found one that is not that of the regions.
-        result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
-        notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-    analysis = _assemble(_Found(image, usable, spectra, scree, regions, result), chosen, notes)
+    with one_blas_thread():
+        analysis = _analyzed(image, chosen, notes)
     notes.give_warnings()
     return analysis
 
@@ -338,16 +323,39 @@ def load(path: str | Path) -> Analysis:
     return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
 
 
-def _spectra(image: Image, grid: WindowGrid, settings: Settings, notes: Notes) -> LocalSpectra:
+def _analyzed(image: Image, chosen: Settings, notes: Notes) -> Analysis:
+    chosen, finer = with_windows(chosen, image, notes)
+    usable = usable_pixels(image, chosen, notes)
+    survey = surveyed(image, usable, chosen) if chosen.rank.rule == "regions" else None
+    if survey is not None and finer is not None:
+        chosen, survey = _finer(image, usable, chosen, survey, finer, notes)
+    grid = laid_grid(usable, chosen, notes)
+    spectra = _spectra(image, grid, chosen, notes, survey)
+    check_number(chosen, spectra)
+    scree, regions = _number(image, survey, spectra, chosen)
+    unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
+    if unseen:
+        notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
+    start = None if regions is None else mean_spectra(spectra, regions)
+    result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
+    if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
+        # Of several ways to describe the spectra equally well it found one that is not that of the regions.
+        result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
+        notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
+    return _assemble(_Found(image, usable, spectra, scree, regions, result), chosen, notes)
+
+
+def _spectra(
+    image: Image, grid: WindowGrid, settings: Settings, notes: Notes, survey: Survey | None = None
+) -> LocalSpectra:
     """Compute the spectra of the windows that have one, and say how many have none."""
-    spectra = local_spectra(image.data, grid, settings.spectra)
-    kept = without_blank_windows(spectra)
-    if kept is not spectra:
-        notes.warn(
-            f"{grid.n_valid - kept.grid.n_valid} of {grid.valid.size} windows are blank and take no part.",
-            OddImageWarning,
-        )
-    return kept
+    spectra = None if survey is None else survey.spectra_on(grid, settings.spectra)
+    if spectra is None:
+        spectra = without_blank_windows(local_spectra(image.data, grid, settings.spectra))
+    blank = grid.n_valid - spectra.grid.n_valid
+    if blank:
+        notes.warn(f"{blank} of {grid.valid.size} windows are blank and take no part.", OddImageWarning)
+    return spectra
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from fftscape.model.arrays import BoolArray
 from fftscape.model.errors import FftscapeWarning, InvalidSettingError, OddImageWarning
 from fftscape.model.image import Image
-from fftscape.model.records import LocalSpectra, WindowAdvice, WindowGrid
+from fftscape.model.records import Spectra, WindowAdvice, WindowGrid
 from fftscape.model.settings import PRESETS, Pair, Preset, Settings, as_pair, merged
 from fftscape.stages import advisor
 from fftscape.stages.overlays import Overlays, find_overlays
@@ -236,14 +236,14 @@ def laid_grid(usable: BoolArray, settings: Settings, notes: Notes) -> WindowGrid
     return grid
 
 
-def check_number(settings: Settings, spectra: LocalSpectra) -> None:
+def check_number(settings: Settings, spectra: Spectra) -> None:
     """Refuse more components than there are windows to tell them apart, or frequencies to describe them.
 
     Parameters
     ----------
     settings : Settings
         What the user asked for.
-    spectra : LocalSpectra
+    spectra : Spectra
         What there is.
 
     Raises
@@ -251,7 +251,7 @@ def check_number(settings: Settings, spectra: LocalSpectra) -> None:
     InvalidSettingError
         If the number of components was given and is larger.
     """
-    wanted, most = settings.rank.n_components, min(spectra.values.shape)
+    wanted, most = settings.rank.n_components, min(spectra.shape)
     if wanted != "auto" and wanted > most:
         raise InvalidSettingError(
             f"n_components is {wanted}, but {spectra.grid.n_valid} windows of {spectra.grid.size[0]}x"

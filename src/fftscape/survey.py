@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fftscape.model.arrays import BoolArray
 from fftscape.model.image import Image
-from fftscape.model.records import LEAST_CONFIDENCE, Regions, Scree, WindowGrid
+from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, WindowGrid
 from fftscape.model.settings import Settings, SpectraSettings
 from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
 from fftscape.stages.references import on_grid
@@ -27,13 +27,18 @@ class Survey:
         With the number of structures.
     regions : Regions
         On the survey's own grid.
-    grid : WindowGrid
+    spectra : LocalSpectra
         Of the survey.
     """
 
     scree: Scree
     regions: Regions
-    grid: WindowGrid
+    spectra: LocalSpectra
+
+    @property
+    def grid(self) -> WindowGrid:
+        """Windows of the survey."""
+        return self.spectra.grid
 
     @property
     def is_used(self) -> bool:
@@ -48,6 +53,15 @@ class Survey:
             return True
         mine, its = (survey.regions.confidence or 0.0 for survey in (self, other))
         return self.regions.n_structures >= other.regions.n_structures and mine >= min(its, LEAST_CONFIDENCE)
+
+    def spectra_on(self, grid: WindowGrid, settings: SpectraSettings) -> LocalSpectra | None:
+        """Return the survey's spectra where those of these windows, made in this way, are the same."""
+        own = self.grid
+        same = settings == self.spectra.settings and grid.size == own.size and grid.shape == own.shape
+        if not same or (grid.origins_y != own.origins_y).any() or (grid.origins_x != own.origins_x).any():
+            return None
+        # Blank windows take no part in the survey, and none elsewhere.
+        return replace(self.spectra, grid=replace(grid, valid=own.valid))
 
     def regions_on(self, grid: WindowGrid) -> Regions | None:
         """Return the regions on other windows of the same size; None where another number was chosen."""
@@ -80,7 +94,7 @@ def surveyed(image: Image, usable: BoolArray, settings: Settings) -> Survey:
     spectra = without_blank_windows(local_spectra(image.data, grid, spectra_settings))
     scree = scree_beside_noise(image, spectra.grid, spectra_settings, settings)
     regions = find_regions(spectra, directions_above_noise(scree), settings.regions)
-    return Survey(with_regions(scree, regions, settings.rank), regions, spectra.grid)
+    return Survey(with_regions(scree, regions, settings.rank), regions, spectra)
 
 
 def scree_beside_noise(image: Image, grid: WindowGrid, spectra: SpectraSettings, settings: Settings) -> Scree:

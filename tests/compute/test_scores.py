@@ -1,8 +1,13 @@
 """Scores: what a spectrum's level and noise do to them."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from fftscape.compute.scores import flattened, leading_scores, trimmed_covariance, whitening
+from fftscape.model.records import LocalSpectra
+from fftscape.model.settings import SpectraSettings
+from fftscape.stages.windows import window_grid
 
 
 def test_flattening_takes_out_mean_and_brightness():
@@ -17,7 +22,9 @@ def test_scores_separate_two_kinds_along_one_direction():
     kinds = rng.uniform(0.5, 2, (2, 60))
     which = rng.integers(0, 2, 200)
     spectra = (kinds[which] * (1 + 0.01 * rng.standard_normal((200, 60)))).astype(np.float32)
-    scores = leading_scores(spectra, 3, seed=0)
+    grid = window_grid(np.ones((200, 10), bool), (10, 10), (1, 1))
+    grid = replace(grid, origins_y=np.arange(200), valid=np.ones((200, 1), bool))
+    scores = leading_scores(LocalSpectra(spectra, grid, SpectraSettings()), 3, seed=0)
     first = scores.values[:, 0]
     low, high = sorted([first[which == 0].mean(), first[which == 1].mean()])
     assert high - low > 10 * first[which == 0].std()

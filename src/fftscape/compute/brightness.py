@@ -9,8 +9,6 @@ import numpy as np
 from fftscape.compute.half_plane import half_plane_weights
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 
-# Windows of a region that are averaged; more would not sharpen the mean much.
-_ENOUGH = 150
 # Frequencies nearer to zero than this, in steps, hold shading and the taper's own width.
 _NEAR_ZERO = 2.5
 # What a model leaves must be less than this part of the difference it explains, and of the signal.
@@ -62,8 +60,10 @@ def same_but_brightness(
 
 
 def _mean_power(spectra: FloatArray, weights: FloatArray) -> FloatArray:
-    chosen = spectra[:: max(1, len(spectra) // _ENOUGH)]
-    return np.asarray(((chosen / weights) ** 4).mean(axis=0, dtype=np.float64))
+    power = spectra / weights
+    power *= power
+    power *= power
+    return np.asarray(power.mean(axis=0, dtype=np.float64))
 
 
 def _away_from_zero(size: tuple[int, int]) -> BoolArray:

@@ -15,7 +15,7 @@ import numpy as np
 from fftscape.compute.scores import Scores, leading_scores, trimmed_covariance, whitening
 from fftscape.compute.territories import Span, deep_inside, without_gaps
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
-from fftscape.model.records import LocalSpectra, WindowGrid
+from fftscape.model.records import Spectra, WindowGrid
 
 # Directions kept beyond those that stand above the noise, and at most.
 _EXTRA_DIRECTIONS = 2
@@ -26,6 +26,8 @@ _SMOOTHING = 0.2
 _HOMOGENEOUS = 0.5
 # Images without any noise have some: rounding is no structure. In units of a whole flattened spectrum's level.
 _LEAST_NOISE = 0.02
+# Windows of a region that are averaged; more would not sharpen the mean much.
+_EXAMPLES = 150
 # Distance, in windows, across which a change counts as abrupt.
 _ACROSS = 1.0
 
@@ -57,7 +59,7 @@ class Evidence:
         Number of directions in which spectra differ by more than noise does.
     abruptness : ndarray of float64, shape (y, x)
         Change of the scores across each place.
-    spectra : LocalSpectra
+    spectra : Spectra
         The survey itself.
     embed : callable
         Turns spectra of shape (spectrum, feature) into scores in units of noise.
@@ -66,16 +68,22 @@ class Evidence:
     field: Field
     n_directions: int
     abruptness: FloatArray
-    spectra: LocalSpectra
+    spectra: Spectra
     embed: Callable[[FloatArray], FloatArray]
 
+    def examples(self, insides: list[BoolArray]) -> list[FloatArray]:
+        """Return spectra of some of the windows at the places of each region, evenly over all of them."""
+        valid = self.spectra.grid.valid
+        windows = [np.flatnonzero(inside[valid]) for inside in insides]
+        return [self.spectra.rows(own[:: max(1, len(own) // _EXAMPLES)]) for own in windows]
 
-def is_enough(survey: LocalSpectra) -> bool:
+
+def is_enough(survey: Spectra) -> bool:
     """Tell whether a survey holds enough windows to tell noise from structure.
 
     Parameters
     ----------
-    survey : LocalSpectra
+    survey : Spectra
         Spectra of windows in regular steps.
 
     Returns
@@ -84,15 +92,15 @@ def is_enough(survey: LocalSpectra) -> bool:
         Whether directions and noise can be estimated.
     """
     grid = survey.grid
-    return min(survey.values.shape) >= 2 * _MOST_DIRECTIONS and bool(_differences(grid.valid.astype(float), grid))
+    return min(survey.shape) >= 2 * _MOST_DIRECTIONS and bool(_differences(grid.valid.astype(float), grid))
 
 
-def gathered(survey: LocalSpectra, n_directions: int, seed: int) -> Evidence:
+def gathered(survey: Spectra, n_directions: int, seed: int) -> Evidence:
     """Gather the evidence.
 
     Parameters
     ----------
-    survey : LocalSpectra
+    survey : Spectra
         Spectra of windows in regular steps of about a quarter of a window.
     n_directions : int
         Number of directions in which spectra differ by more than noise does. A few more are
@@ -106,7 +114,7 @@ def gathered(survey: LocalSpectra, n_directions: int, seed: int) -> Evidence:
         Scores, their change and how to score other spectra.
     """
     count = min(max(n_directions, 1) + _EXTRA_DIRECTIONS, _MOST_DIRECTIONS)
-    scores = leading_scores(survey.values, count, seed=seed)
+    scores = leading_scores(survey, count, seed=seed)
     field, to_noise_units = _field(scores, survey)
     return Evidence(
         field,
@@ -117,7 +125,7 @@ def gathered(survey: LocalSpectra, n_directions: int, seed: int) -> Evidence:
     )
 
 
-def _field(scores: Scores, survey: LocalSpectra) -> tuple[Field, FloatArray]:
+def _field(scores: Scores, survey: Spectra) -> tuple[Field, FloatArray]:
     """Lay scores out as a map, scale them to units of noise and smooth them lightly."""
     from scipy.ndimage import gaussian_filter
 

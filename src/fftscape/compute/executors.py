@@ -3,11 +3,63 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import islice
 from typing import TypeVar
 
 Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+# Pieces that are under way at a time, for each thread: one to work on, one to go on with.
+_AHEAD = 2
+
+_n_threads: ContextVar[int | None] = ContextVar("n_threads", default=None)
+
+
+@contextmanager
+def threads_limited(count: int) -> Iterator[None]:
+    """Let the work inside use so many threads.
+
+    Parameters
+    ----------
+    count : int
+        At least 1.
+
+    Examples
+    --------
+    >>> with threads_limited(1):
+    ...     list(ordered(abs, [-1, 2]))
+    [1, 2]
+    """
+    token = _n_threads.set(max(1, count))
+    try:
+        yield
+    finally:
+        _n_threads.reset(token)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let matrix products inside use one thread each.
+
+    Products on several threads add up in another order, and give other last digits, for each number of threads; they
+    also get in the way of a pool of one's own.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> with one_blas_thread():
+    ...     (np.ones((2, 3)) @ np.ones(3)).tolist()
+    [3.0, 3.0]
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="blas"):
+        yield
 
 
 def for_each(function: Callable[[Piece], None], pieces: Iterable[Piece], *, n_threads: int | None = None) -> None:
@@ -23,7 +75,7 @@ def for_each(function: Callable[[Piece], None], pieces: Iterable[Piece], *, n_th
     pieces : iterable
         What to call it on.
     n_threads : int, optional
-        Size of the pool; the number of usable processors by default.
+        Size of the pool; what `threads_limited` says, or the number of usable processors, by default.
 
     Examples
     --------
@@ -34,17 +86,54 @@ def for_each(function: Callable[[Piece], None], pieces: Iterable[Piece], *, n_th
     >>> squares
     [0, 1, 4, 9]
     """
-    count = n_threads or _usable_processors()
+    for _ in ordered(function, pieces, n_threads=n_threads):
+        pass
+
+
+def ordered(
+    function: Callable[[Piece], Result], pieces: Iterable[Piece], *, n_threads: int | None = None
+) -> Iterator[Result]:
+    """Return what `function` makes of every piece, in the order of the pieces, computed on a pool of threads.
+
+    Only a few results wait for being taken, so that a sum over very many pieces needs little memory, and since they
+    come in order it is the same for any number of threads.
+
+    Parameters
+    ----------
+    function, pieces, n_threads
+        As in `for_each`.
+
+    Yields
+    ------
+    result
+        One for each piece.
+
+    Examples
+    --------
+    >>> sum(ordered(lambda i: i * i, range(4)))
+    14
+    """
+    count = n_threads or _n_threads.get() or usable_processors()
     if count == 1:
-        for piece in pieces:
-            function(piece)
+        yield from map(function, pieces)
         return
+    waiting = iter(pieces)
     with ThreadPoolExecutor(count) as pool:
-        for _ in pool.map(function, pieces):
-            pass
+        under_way: deque[Future[Result]] = deque(
+            pool.submit(function, piece) for piece in islice(waiting, _AHEAD * count)
+        )
+        try:
+            while under_way:
+                result = under_way.popleft().result()
+                under_way.extend(pool.submit(function, piece) for piece in islice(waiting, 1))
+                yield result
+        finally:
+            for future in under_way:
+                future.cancel()
 
 
-def _usable_processors() -> int:
+def usable_processors() -> int:
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):  # respects containers and job schedulers; Linux only
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

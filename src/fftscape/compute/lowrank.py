@@ -12,6 +12,9 @@ from fftscape.model.arrays import FloatArray
 EXACT_LIMIT = 1500
 _OVERSAMPLING = 10
 _POWER_STEPS = 4
+# Columns that add less than this, in squares, to what the others span are a mixture of these.
+_DEPENDENT = 1e-11
+_NOTHING_NEW = 1e-10
 # Columns that are converted to float64 at a time, to keep the copy small.
 _GRAM_COLUMNS = 1024
 
@@ -43,7 +46,7 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0) -> LowRank:
     matrix : ndarray, shape (row, column)
         Usually float32.
     rank : int
-        Number of triplets wanted; fewer come back where the matrix has no more.
+        Number of triplets wanted; fewer come back where the matrix has no more, but at least one.
     seed : int
         Seed of the random starting block.
 
@@ -62,15 +65,20 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0) -> LowRank:
     rank = min(rank, *matrix.shape)
     block = min(rank + _OVERSAMPLING, *matrix.shape)
     rng = np.random.default_rng(seed)
-    start = rng.standard_normal((matrix.shape[1], block)).astype(matrix.dtype)
-    blocks = [_orthonormal(matrix @ start)]
-    while len(blocks) < _POWER_STEPS and (len(blocks) + 1) * block <= min(matrix.shape):
-        step = matrix @ (matrix.T @ blocks[-1].astype(matrix.dtype))
-        blocks.append(_orthonormal(step))
-    krylov = _orthonormal(np.concatenate(blocks, axis=1))
-    projected = (krylov.T.astype(matrix.dtype) @ matrix).astype(np.float64)
-    left, _, _ = np.linalg.svd(projected @ projected.T)
-    return LowRank(krylov @ left[:, :rank], left[:, :rank].T @ projected)
+    right = rng.standard_normal((matrix.shape[1], block)).astype(matrix.dtype)
+    basis = np.zeros((matrix.shape[0], 0))
+    coefficients = np.zeros((0, matrix.shape[1]))
+    for step in range(_POWER_STEPS):
+        if step and basis.shape[1] + block > min(matrix.shape):
+            break
+        left = _orthonormal((matrix @ right).astype(np.float64), basis)
+        right = matrix.T @ left.astype(matrix.dtype)
+        basis = np.concatenate([basis, left], axis=1)
+        coefficients = np.concatenate([coefficients, right.T])
+    if not len(coefficients):  # a matrix of zeros has any direction
+        return LowRank(np.eye(matrix.shape[0], 1), np.zeros((1, matrix.shape[1])))
+    turned = np.linalg.svd(coefficients @ coefficients.T)[0][:, :rank]
+    return LowRank(basis @ turned, turned.T @ coefficients)
 
 
 def singular_values_squared(matrix: FloatArray, count: int, *, seed: int = 0) -> FloatArray:
@@ -115,7 +123,19 @@ def _gram(matrix: FloatArray) -> FloatArray:
     return gram
 
 
-def _orthonormal(columns: FloatArray) -> FloatArray:
-    """Orthonormalise columns in float64 (float32 loses the small directions of a Krylov basis)."""
-    q, _ = np.linalg.qr(columns.astype(np.float64))
-    return q
+def _orthonormal(columns: FloatArray, basis: FloatArray) -> FloatArray:
+    """Make columns orthonormal and orthogonal to a basis; what depends on others is left out.
+
+    In float64 (float32 loses the small directions of a Krylov basis), and twice, since the first
+    time leaves what rounding makes of small differences.
+    """
+    for _ in range(2):
+        before = np.linalg.norm(columns, axis=0)
+        columns = columns - basis @ (basis.T @ columns)
+        lengths = np.linalg.norm(columns, axis=0)
+        new = lengths > _NOTHING_NEW * before
+        columns = columns[:, new] / lengths[new]
+        values, vectors = np.linalg.eigh(columns.T @ columns)
+        kept = values > _DEPENDENT * values.max(initial=0)
+        columns = columns @ (vectors[:, kept] / np.sqrt(values[kept]))
+    return columns

@@ -117,8 +117,7 @@ def _are_structures(
     contrasts = [contrast(field.values, places[i], places[j], field.span, field.valid) for i, j in pairs]
     if min(contrasts) < least_contrast or np.isinf(contrasts).all():
         return False
-    spectra, valid = evidence.spectra, evidence.spectra.grid.valid
-    same = same_but_brightness([spectra.values[inside[valid]] for inside in insides], spectra.grid.size, evidence.embed)
+    same = same_but_brightness(evidence.examples(insides), evidence.spectra.grid.size, evidence.embed)
     return len(set(same.tolist())) == count
 
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fftscape.compute.blocks import products, sample_of
 from fftscape.compute.lowrank import low_rank
 from fftscape.model.arrays import FloatArray
+from fftscape.model.records import Spectra
 
 # Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
 WHITENING_FLOOR = 1e-3
 _TINY = 1e-12
 _OVERSAMPLING = 6
 _TRIMMING_ROUNDS = 8
-# Windows from which directions are learned, at most.
-_ENOUGH_WINDOWS = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,16 +41,17 @@ class Scores:
 
     def of(self, spectra: FloatArray) -> FloatArray:
         """Return the coordinates of other spectra, shape (spectrum, component)."""
-        return _coordinates(spectra, self.axes, self.mean, self.centre)
+        readings = (spectra @ _readers(self.axes, self.mean).astype(spectra.dtype)).astype(np.float64)
+        return _coordinates(readings, self.axes, self.centre)
 
 
-def leading_scores(spectra: FloatArray, count: int, *, seed: int) -> Scores:
+def leading_scores(spectra: Spectra, count: int, *, seed: int) -> Scores:
     """Find the directions in which spectra differ most, and where each spectrum lies along them.
 
     Parameters
     ----------
-    spectra : ndarray of float32, shape (window, feature)
-        Non-negative.
+    spectra : Spectra
+        Of shape (window, feature), non-negative.
     count : int
         Number of directions.
     seed : int
@@ -59,24 +60,28 @@ def leading_scores(spectra: FloatArray, count: int, *, seed: int) -> Scores:
     Returns
     -------
     Scores
-        Of the flattened spectra, see `flattened`.
+        Of the flattened spectra, see `flattened`. Directions of many windows are those of a part of them.
     """
-    mean = spectra.mean(axis=0, dtype=np.float64)
+    sample = spectra.rows(sample_of(spectra.shape[0]))
+    mean = sample.mean(axis=0, dtype=np.float64)
     mean += WHITENING_FLOOR * mean.max()
-    # The directions of many windows are those of a part of them.
-    sample = flattened(spectra[:: -(-len(spectra) // _ENOUGH_WINDOWS)], mean)
+    sample = flattened(sample, mean)
     centre = sample.mean(axis=0, dtype=np.float64)
     sample -= centre.astype(sample.dtype)
     part = low_rank(sample, count + _OVERSAMPLING, seed=seed)
     axes = np.linalg.svd(part.coefficients, full_matrices=False)[2][:count]
-    return Scores(_coordinates(spectra, axes, mean, centre), axes, mean, centre)
+    values = _coordinates(products(spectra, _readers(axes, mean)), axes, centre)
+    return Scores(values, axes, mean, centre)
 
 
-def _coordinates(spectra: FloatArray, axes: FloatArray, mean: FloatArray, centre: FloatArray) -> FloatArray:
-    """Return the coordinates of flattened spectra without making these: one product gives them and the levels."""
-    level = np.ones(len(mean)) / len(mean)
-    product = spectra @ (np.vstack([axes, level]) / mean).T.astype(spectra.dtype)
-    return product[:, :-1] / (product[:, -1:] + _TINY) - centre @ axes.T
+def _readers(axes: FloatArray, mean: FloatArray) -> FloatArray:
+    """Return what spectra are multiplied by to give their coordinates and, as the last one, their level."""
+    return (np.vstack([axes, np.ones(len(mean)) / len(mean)]) / mean).T
+
+
+def _coordinates(readings: FloatArray, axes: FloatArray, centre: FloatArray) -> FloatArray:
+    """Return the coordinates of flattened spectra, which are never made: one product gives them and the levels."""
+    return readings[:, :-1] / (readings[:, -1:] + _TINY) - centre @ axes.T
 
 
 def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:

@@ -22,6 +22,24 @@ _TAPERS: Mapping[Taper, Callable[[int], FloatArray]] = {
 }
 
 
+def profile(length: int, kind: Taper) -> FloatArray:
+    """Return the taper along one axis.
+
+    Parameters
+    ----------
+    length : int
+        Window size along the axis.
+    kind : {'hann', 'hamming', 'none'}
+        Raised cosine down to 0 or 0.08, or a constant.
+
+    Returns
+    -------
+    ndarray of float64, shape (length,)
+        Symmetric.
+    """
+    return _TAPERS[kind](length)
+
+
 def taper(size: Pair, kind: Taper) -> FloatArray:
     """Return the taper of a window.
 
@@ -42,4 +60,4 @@ def taper(size: Pair, kind: Taper) -> FloatArray:
     >>> taper((2, 4), "hann").round(3).tolist()
     [[0.073, 0.427, 0.427, 0.073], [0.073, 0.427, 0.427, 0.073]]
     """
-    return np.outer(_TAPERS[kind](size[0]), _TAPERS[kind](size[1]))
+    return np.outer(profile(size[0], kind), profile(size[1], kind))

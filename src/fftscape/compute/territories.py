@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.executors import for_each
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 
 Span = tuple[int, int]
@@ -17,7 +18,11 @@ _DEPTH = 0.7
 _RELATIVE_DEPTH = 0.6
 # Means are taken around a place with this Gaussian sigma, in windows, so that slow changes do no harm.
 _NEIGHBOURHOOD = 1.5
-_BOXES = 3
+# The Gaussian ends at so many sigma; what goes into it is added up in cells, so many to a window, before.
+_FARTHEST = 3.5
+_CELLS = 2
+# Places, along each axis, that are worked on at a time.
+_TILE = 128
 # Weight of the mean over everywhere, which decides only far from a region.
 _FAR_WEIGHT = 0.02
 # A region may grow so far, in windows.
@@ -140,7 +145,9 @@ def without_gaps(values: npt.NDArray[Scalar], valid: BoolArray) -> npt.NDArray[S
     return np.asarray(values[nearest[0], nearest[1]])
 
 
-def local_distances(values: FloatArray, insides: list[BoolArray], span: Span) -> FloatArray:
+def local_distances(
+    values: FloatArray, insides: list[BoolArray], span: Span, wanted: BoolArray | None = None
+) -> npt.NDArray[np.float32]:
     """Return the squared distance of each place to each region's mean in the neighbourhood.
 
     Parameters
@@ -151,29 +158,70 @@ def local_distances(values: FloatArray, insides: list[BoolArray], span: Span) ->
         Places that speak for each region.
     span : tuple of int
         Places per window, (y, x).
+    wanted : ndarray of bool, shape (y, x), optional
+        Places whose distances are asked for; all where left out.
 
     Returns
     -------
-    ndarray of float64, shape (region, y, x)
-        Smaller is more alike.
+    ndarray of float32, shape (region, y, x)
+        Smaller is more alike; infinity where nothing was asked.
     """
-    distances = []
-    for inside in insides:
-        # The last one of these maps counts the places.
-        summed = np.concatenate([values * inside[..., None], inside[..., None]], axis=-1)
-        nearby = _smoothed(summed, (_NEIGHBOURHOOD * span[0], _NEIGHBOURHOOD * span[1]))
-        centre = (nearby[..., :-1] + _FAR_WEIGHT * values[inside].mean(axis=0)) / (nearby[..., -1:] + _FAR_WEIGHT)
-        distances.append(np.sum((values - centre) ** 2, axis=-1))
-    return np.array(distances)
+    values = values.astype(np.float32)
+    cell = max(1, span[0] // _CELLS), max(1, span[1] // _CELLS)
+    cells = [_cell_sums(values, inside, cell) for inside in insides]
+    far = [values[inside].mean(axis=0, dtype=np.float64).astype(np.float32) for inside in insides]
+    nearness = tuple(
+        _nearness(length, size, _NEIGHBOURHOOD * steps)
+        for length, size, steps in zip(values.shape[:2], cell, span, strict=True)
+    )
+    distances = np.full((len(insides), *values.shape[:2]), np.inf, np.float32)
+
+    def fill(tile: tuple[slice, slice]) -> None:
+        asked = slice(None) if wanted is None else wanted[tile]
+        if wanted is not None and not np.any(asked):
+            return
+        (rows, near_rows), (columns, near_columns) = (
+            _reached(all_near, part) for all_near, part in zip(nearness, tile, strict=True)
+        )
+        own = values[tile][asked]
+        for index in range(len(insides)):
+            # The last one of the sums counts the places.
+            nearby = np.tensordot(rows, cells[index][near_rows, near_columns], (1, 0))
+            nearby = np.tensordot(nearby, columns, (1, 1)).transpose(0, 2, 1)[asked]
+            centre = nearby[..., :-1] + _FAR_WEIGHT * far[index]
+            centre /= nearby[..., -1:] + _FAR_WEIGHT
+            centre -= own
+            distances[index][tile][asked] = np.einsum("...i,...i->...", centre, centre)
+
+    for_each(fill, [(rows, columns) for rows in _tiles(values.shape[0]) for columns in _tiles(values.shape[1])])
+    return distances
 
 
-def _smoothed(values: FloatArray, sigma: tuple[float, float]) -> FloatArray:
-    """Smooth maps of shape (y, x, map), nothing beyond their edges, by a few boxes, which a wide Gaussian comes to."""
-    from scipy.ndimage import uniform_filter1d
+def _cell_sums(values: npt.NDArray[np.float32], inside: BoolArray, cell: Span) -> npt.NDArray[np.float32]:
+    """Add up, in cells of a few places, the values of a region and, as the last map, its places."""
+    y, x = np.nonzero(inside)
+    rows, columns = -(-inside.shape[0] // cell[0]), -(-inside.shape[1] // cell[1])
+    cells = y // cell[0] * columns + x // cell[1]
+    sums = [np.bincount(cells, direction, rows * columns) for direction in values[y, x].T]
+    sums.append(np.bincount(cells, minlength=rows * columns))
+    return np.stack(sums, axis=-1, dtype=np.float32, casting="same_kind").reshape(rows, columns, -1)
 
-    for axis in (0, 1):
-        # The variance of a box of odd width w is (w^2 - 1) / 12.
-        width = 2 * round((np.sqrt(12 * sigma[axis] ** 2 / _BOXES + 1) - 1) / 2) + 1
-        for _ in range(_BOXES):
-            values = uniform_filter1d(values, width, axis=axis, mode="constant")
-    return values
+
+def _nearness(length: int, cell: int, sigma: float) -> npt.NDArray[np.float32]:
+    """Return the weight of each cell at each place along an axis, shape (place, cell): a Gaussian of area 1."""
+    centres = np.minimum(np.arange(0, length, cell) + (cell - 1) / 2, length - 1)
+    steps = (np.arange(length)[:, None] - centres) / sigma
+    weights = np.exp(-(steps**2) / 2) / (sigma * np.sqrt(2 * np.pi))
+    return np.where(np.abs(steps) <= _FARTHEST, weights, 0).astype(np.float32)
+
+
+def _reached(nearness: npt.NDArray[np.float32], places: slice) -> tuple[npt.NDArray[np.float32], slice]:
+    """Return the weights at some places, and the cells that have any there."""
+    own = nearness[places]
+    cells = np.flatnonzero(own.any(axis=0))
+    reached = slice(int(cells[0]), int(cells[-1]) + 1)
+    return own[:, reached], reached
+
+
+def _tiles(length: int) -> list[slice]:
+    return [slice(start, min(start + _TILE, length)) for start in range(0, length, _TILE)]

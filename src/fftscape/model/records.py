@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -104,6 +104,34 @@ class LocalSpectra(ReadOnlyArrays):
     values: npt.NDArray[np.float32]
     grid: WindowGrid
     settings: SpectraSettings
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of windows and of features."""
+        return len(self.values), self.values.shape[1]
+
+    def rows(self, chosen: slice | IntArray) -> npt.NDArray[np.float32]:
+        """Return the spectra of some windows, shape (window, feature)."""
+        return self.values[chosen]
+
+
+class Spectra(Protocol):
+    """Spectra of many windows that may be too many to be held at once: `LocalSpectra`, or computed when asked for."""
+
+    @property
+    def grid(self) -> WindowGrid:
+        """Where the windows lie."""
+
+    @property
+    def settings(self) -> SpectraSettings:
+        """How the values are made."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of valid windows and of features."""
+
+    def rows(self, chosen: slice | IntArray) -> npt.NDArray[np.float32]:
+        """Return the spectra of some windows, shape (window, feature); numbers are to rise."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

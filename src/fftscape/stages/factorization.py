@@ -1,63 +1,33 @@
 """Non-negative matrix factorization: local spectra and a number in, `Factorization` out.
 
 Hierarchical alternating least squares (Cichocki and Phan, IEICE Trans. E92-A, 2009) on a low-rank
-form of the spectra, so that an iteration touches the few leading directions instead of all the
-data, then exact passes over the data themselves.
+form of a sample of the spectra, so that an iteration touches the few leading directions instead of all the
+data, then exact passes over the data themselves, block by block.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.blocks import mapped, sample_of, weighted_sums
 from fftscape.compute.lowrank import LowRank, low_rank
+from fftscape.compute.nonnegative import nonnegative_least_squares
 from fftscape.model.arrays import FloatArray
-from fftscape.model.records import Factorization, LocalSpectra
+from fftscape.model.records import Factorization, Spectra
 from fftscape.model.settings import FactorizationSettings, Start
 
 _EXTRA_RANK = 6
 _TRIAL_ITERATIONS = 30
-_EXACT_PASSES = 3
-_LEAST_SQUARES_SWEEPS = 200
+_EXACT_PASSES = 2
+# Windows from which factors are learned before they are refined on all.
+_ENOUGH_WINDOWS = 5000
 # A window belongs clearly to a component from this part of the component's largest share in any window.
 _NEARLY = 0.85
 _TINY = 1e-12
-
-
-class _Matrix(Protocol):
-    """What the iteration needs to know of a matrix X, however it is stored."""
-
-    def times(self, factors: FloatArray) -> FloatArray:
-        """Return X @ factors.T."""
-
-    def transposed_times(self, loadings: FloatArray) -> FloatArray:
-        """Return loadings.T @ X."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Compressed:
-    part: LowRank
-
-    def times(self, factors: FloatArray) -> FloatArray:
-        return self.part.basis @ (self.part.coefficients @ factors.T)
-
-    def transposed_times(self, loadings: FloatArray) -> FloatArray:
-        return (loadings.T @ self.part.basis) @ self.part.coefficients
-
-
-@dataclass(frozen=True, eq=False)
-class _Whole:
-    values: npt.NDArray[np.float32]
-
-    def times(self, factors: FloatArray) -> FloatArray:
-        return (self.values @ factors.T.astype(np.float32)).astype(np.float64)
-
-    def transposed_times(self, loadings: FloatArray) -> FloatArray:
-        return (loadings.T.astype(np.float32) @ self.values).astype(np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +41,7 @@ class _Fit:
 
 
 def factorize(
-    spectra: LocalSpectra,
+    spectra: Spectra,
     n_components: int,
     settings: FactorizationSettings,
     *,
@@ -81,7 +51,7 @@ def factorize(
 
     Parameters
     ----------
-    spectra : LocalSpectra
+    spectra : Spectra
         Values of shape (n_valid, feature), non-negative.
     n_components : int
         Number of components.
@@ -104,32 +74,32 @@ def factorize(
     iterations, the error falls by less than `tolerance` times its value; `converged` is False
     where `max_iter` came first.
     """
-    values = spectra.values
-    total = _total(spectra)
+    count = spectra.shape[0]
+    sample = spectra.rows(slice(None)) if count <= _ENOUGH_WINDOWS else spectra.rows(sample_of(count, _ENOUGH_WINDOWS))
+    total = _energy(sample)
     if total == 0:
-        zeros = np.zeros((n_components, values.shape[1]), np.float32)
-        return Factorization(zeros, np.zeros((len(values), n_components), np.float32), 0.0, 0, True)
-    part = low_rank(values, n_components + _EXTRA_RANK, seed=settings.seed)
-    compressed = _Compressed(part)
+        zeros = np.zeros((n_components, spectra.shape[1]), np.float32)
+        return Factorization(zeros, np.zeros((count, n_components), np.float32), 0.0, 0, True)
+    part = low_rank(sample, n_components + _EXTRA_RANK, seed=settings.seed)
     rng = np.random.default_rng(settings.seed)
     trials = []
     starts = [_STARTS[name](part, n_components, rng) for name in settings.starts] if start is None else [start]
     for first in starts:
         factors = np.maximum(first, 0).astype(np.float64)
-        loadings = _least_squares(compressed.times(factors), factors @ factors.T)
-        trials.append(_iterate(compressed, _Fit(loadings, factors), total, _TRIAL_ITERATIONS, settings))
-    fit = min(trials, key=lambda trial: _squared_error(compressed, trial, total))
+        loadings = nonnegative_least_squares(_times(part, factors), factors @ factors.T)
+        trials.append(_iterate(part, _Fit(loadings, factors), total, _TRIAL_ITERATIONS, settings))
+    fit = min(trials, key=lambda trial: _squared_error(part, trial, total))
     if not fit.converged:
-        fit = _iterate(compressed, fit, total, settings.max_iter, settings)
-    return _finish(_Whole(values), fit, total, ordered=start is None)
+        fit = _iterate(part, fit, total, settings.max_iter, settings)
+    return _finish(spectra, fit, ordered=start is None)
 
 
-def project(spectra: LocalSpectra, factors: FloatArray) -> Factorization:
+def project(spectra: Spectra, factors: FloatArray) -> Factorization:
     """Find the non-negative loadings of given factors by least squares.
 
     Parameters
     ----------
-    spectra : LocalSpectra
+    spectra : Spectra
         Values of shape (n_valid, feature).
     factors : ndarray, shape (component, feature)
         Half-plane factors.
@@ -140,21 +110,16 @@ def project(spectra: LocalSpectra, factors: FloatArray) -> Factorization:
         The same factors in the same order, with loadings that minimise the norm of
         ``values - loadings @ factors``.
     """
-    matrix, fixed = _Whole(spectra.values), factors.astype(np.float64)
-    loadings = _least_squares(matrix.times(fixed), fixed @ fixed.T)
-    total = _total(spectra)
-    error = _squared_error(matrix, _Fit(loadings, fixed), total)
-    return Factorization(
-        factors.astype(np.float32), loadings.astype(np.float32), float(np.sqrt(error / (total or 1.0))), 0, True
-    )
+    done = _pass(spectra, factors.astype(np.float64))
+    return Factorization(factors.astype(np.float32), done.loadings.astype(np.float32), done.error, 0, True)
 
 
-def window_residual(spectra: LocalSpectra, loadings: FloatArray, factors: FloatArray) -> npt.NDArray[np.float32]:
+def window_residual(spectra: Spectra, loadings: FloatArray, factors: FloatArray) -> npt.NDArray[np.float32]:
     """Return what the model leaves of each window's spectrum.
 
     Parameters
     ----------
-    spectra : LocalSpectra
+    spectra : Spectra
         Values of shape (n_valid, feature).
     loadings : ndarray, shape (n_valid, component)
         Weights of the components.
@@ -167,17 +132,19 @@ def window_residual(spectra: LocalSpectra, loadings: FloatArray, factors: FloatA
         ``norm(values - loadings @ factors) / norm(values)`` window by window; 0 for a window
         without any spectrum.
     """
-    left = np.empty(len(spectra.values), np.float64)
-    for start in range(0, len(left), 256):  # in pieces: the model of all windows would double the memory
-        rows = slice(start, start + 256)
-        difference = spectra.values[rows] - loadings[rows].astype(np.float32) @ factors.astype(np.float32)
-        left[rows] = np.linalg.norm(difference, axis=1)
-    norms = np.linalg.norm(spectra.values, axis=1)
-    relative: FloatArray = np.divide(left, norms, out=np.zeros_like(left), where=norms > 0)
-    return relative.astype(np.float32)
+    weights, exact = loadings.astype(np.float32), factors.astype(np.float32)
+
+    def relative(values: npt.NDArray[np.float32], windows: slice) -> FloatArray:
+        left = weights[windows] @ exact
+        left -= values
+        norms = np.einsum("ij,ij->i", values, values)
+        squares = np.divide(np.einsum("ij,ij->i", left, left), norms, out=np.zeros_like(norms), where=norms > 0)
+        return np.sqrt(squares)
+
+    return np.concatenate([part for _, part in mapped(relative, spectra)])
 
 
-def purest_spectra(spectra: LocalSpectra, loadings: FloatArray) -> FloatArray:
+def purest_spectra(spectra: Spectra, loadings: FloatArray) -> FloatArray:
     """Average the spectra of the windows that belong to one component most clearly.
 
     Where two components have spots close together, each factor lacks what the other one took, and
@@ -185,7 +152,7 @@ def purest_spectra(spectra: LocalSpectra, loadings: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    spectra : LocalSpectra
+    spectra : Spectra
         Values of shape (n_valid, feature).
     loadings : ndarray, shape (n_valid, component)
         Weights of unit-norm factors.
@@ -198,28 +165,32 @@ def purest_spectra(spectra: LocalSpectra, loadings: FloatArray) -> FloatArray:
     """
     sums = loadings.sum(axis=1, dtype=np.float64)
     parts = loadings / np.where(sums > 0, sums, 1)[:, None]
-    means = np.zeros((loadings.shape[1], spectra.values.shape[1]))
-    for component, part in enumerate(parts.T):
-        own = part >= _NEARLY * part.max()
-        if part.any():  # as a product, which copies no spectra
-            means[component] = own.astype(np.float32) @ spectra.values / own.sum()
-    return means
+    own = (parts >= _NEARLY * parts.max(axis=0)) & (parts.max(axis=0) > 0)
+    return weighted_sums(spectra, own) / np.maximum(own.sum(axis=0), 1)[:, None]
 
 
-def _total(spectra: LocalSpectra) -> float:
-    return float(np.einsum("ij,ij->", spectra.values, spectra.values, dtype=np.float64))
+def _energy(values: npt.NDArray[np.float32]) -> float:
+    return float(np.einsum("ij,ij->i", values, values).sum(dtype=np.float64))
 
 
-def _iterate(matrix: _Matrix, fit: _Fit, total: float, n_iter: int, settings: FactorizationSettings) -> _Fit:
+def _times(part: LowRank, factors: FloatArray) -> FloatArray:
+    return part.basis @ (part.coefficients @ factors.T)
+
+
+def _transposed_times(part: LowRank, loadings: FloatArray) -> FloatArray:
+    return (loadings.T @ part.basis) @ part.coefficients
+
+
+def _iterate(part: LowRank, fit: _Fit, total: float, n_iter: int, settings: FactorizationSettings) -> _Fit:
     """Go on for `n_iter` iterations, but not beyond `max_iter` in all nor once the tolerance is reached."""
     n_iter = min(n_iter, settings.max_iter - fit.n_iter)
     loadings, factors = fit.loadings.copy(), fit.factors.copy()
-    previous = _squared_error(matrix, fit, total)
+    previous = _squared_error(part, fit, total)
     for iteration in range(1, n_iter + 1):
-        _sweep(loadings, matrix.times(factors), factors @ factors.T)
-        _sweep(factors.T, matrix.transposed_times(loadings).T, loadings.T @ loadings)
+        _sweep(loadings, _times(part, factors), factors @ factors.T)
+        _sweep(factors.T, _transposed_times(part, loadings).T, loadings.T @ loadings)
         if iteration % 10 == 0 or iteration == n_iter:
-            error = _squared_error(matrix, _Fit(loadings, factors), total)
+            error = _squared_error(part, _Fit(loadings, factors), total)
             # Relative to the error itself, and to the rounding of a difference of large sums.
             if previous - error <= settings.tolerance * max(error, 1e-9 * total):
                 return _Fit(loadings, factors, fit.n_iter + iteration, True)
@@ -227,59 +198,71 @@ def _iterate(matrix: _Matrix, fit: _Fit, total: float, n_iter: int, settings: Fa
     return _Fit(loadings, factors, fit.n_iter + n_iter, False)
 
 
-def _sweep(columns: FloatArray, target: FloatArray, gram: FloatArray) -> float:
+def _sweep(columns: FloatArray, target: FloatArray, gram: FloatArray) -> None:
     """Improve non-negative `columns` one by one, in place: minimise |X - columns @ other|.
 
-    `target` is X @ other.T and `gram` is other @ other.T. Returns the largest change.
+    `target` is X @ other.T and `gram` is other @ other.T.
     """
-    largest = 0.0
     for j in range(columns.shape[1]):
         if gram[j, j] <= _TINY:
             columns[:, j] = 0
             continue
         change = (target[:, j] - columns @ gram[:, j]) / gram[j, j]
-        updated = np.maximum(columns[:, j] + change, 0)
-        largest = max(largest, float(np.abs(updated - columns[:, j]).max()))
-        columns[:, j] = updated
-    return largest
+        np.maximum(columns[:, j] + change, 0, out=columns[:, j])
 
 
-def _least_squares(target: FloatArray, gram: FloatArray) -> FloatArray:
-    """Non-negative least squares for all rows at once by repeated sweeps."""
-    columns = np.zeros_like(target)
-    for _ in range(_LEAST_SQUARES_SWEEPS):
-        if _sweep(columns, target, gram) <= 1e-6 * (np.abs(columns).max() or 1.0):
-            break
-    return columns
+def _squared_error(part: LowRank, fit: _Fit, total: float) -> float:
+    cross = float(np.sum(fit.loadings * _times(part, fit.factors)))
+    return max(total - 2 * cross + _model_energy(fit.loadings, fit.factors), 0.0)
 
 
-def _squared_error(matrix: _Matrix, fit: _Fit, total: float) -> float:
-    cross = float(np.sum(fit.loadings * matrix.times(fit.factors)))
-    model = float(np.sum((fit.loadings.T @ fit.loadings) * (fit.factors @ fit.factors.T)))
-    return max(total - 2 * cross + model, 0.0)
+def _model_energy(loadings: FloatArray, factors: FloatArray) -> float:
+    return float(np.sum((loadings.T @ loadings) * (factors @ factors.T)))
 
 
-def _finish(matrix: _Whole, fit: _Fit, total: float, *, ordered: bool) -> Factorization:
+@dataclass(frozen=True, eq=False)
+class _Pass:
+    """What one pass over all spectra gives: best loadings, their relative error, and ``loadings.T @ spectra``."""
+
+    loadings: FloatArray
+    error: float
+    sums: FloatArray
+
+
+def _pass(spectra: Spectra, factors: FloatArray) -> _Pass:
+    exact, gram = factors.T.astype(np.float32), factors @ factors.T
+
+    def work(values: npt.NDArray[np.float32], _: slice) -> tuple[FloatArray, FloatArray, float, float]:
+        target = (values @ exact).astype(np.float64)
+        loadings = nonnegative_least_squares(target, gram)
+        sums = loadings.T.astype(np.float32) @ values
+        return loadings, sums, _energy(values), float(np.sum(loadings * target))
+
+    loadings, sums = np.empty((spectra.shape[0], len(factors))), np.zeros(factors.shape)
+    total = cross = 0.0
+    for windows, (found, part, energy, overlap) in mapped(work, spectra):
+        loadings[windows] = found
+        sums += part
+        total += energy
+        cross += overlap
+    error = max(total - 2 * cross + _model_energy(loadings, factors), 0.0)
+    return _Pass(loadings, float(np.sqrt(error / (total or 1.0))), sums)
+
+
+def _finish(spectra: Spectra, fit: _Fit, *, ordered: bool) -> Factorization:
     """Make exact passes over the data and bring the result into canonical order and scale."""
-    loadings, factors = fit.loadings, fit.factors
+    factors = fit.factors.copy()
     for _ in range(_EXACT_PASSES):
-        loadings = _least_squares(matrix.times(factors), factors @ factors.T)
-        factors = factors.copy()
-        _sweep(factors.T, matrix.transposed_times(loadings).T, loadings.T @ loadings)
+        done = _pass(spectra, factors)
+        _sweep(factors.T, done.sums.T, done.loadings.T @ done.loadings)
     norms = np.linalg.norm(factors, axis=1)
     factors = factors / np.where(norms > 0, norms, 1)[:, None]
-    loadings = _least_squares(matrix.times(factors), factors @ factors.T)
+    done = _pass(spectra, factors)
+    loadings = done.loadings
     if ordered:
         order = np.argsort(-loadings.sum(axis=0), kind="stable")
         loadings, factors = loadings[:, order], factors[order]
-    error = _squared_error(matrix, _Fit(loadings, factors), total)
-    return Factorization(
-        factors.astype(np.float32),
-        loadings.astype(np.float32),
-        float(np.sqrt(error / total)),
-        fit.n_iter,
-        fit.converged,
-    )
+    return Factorization(factors.astype(np.float32), loadings.astype(np.float32), done.error, fit.n_iter, fit.converged)
 
 
 def _start_spa(part: LowRank, n_components: int, rng: np.random.Generator) -> FloatArray:

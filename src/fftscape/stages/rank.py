@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fftscape.compute.executors import ordered
 from fftscape.compute.lowrank import singular_values_squared
 from fftscape.compute.scores import WHITENING_FLOOR
 from fftscape.model.arrays import FloatArray
@@ -62,10 +63,10 @@ def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: Ra
     the uncentred eigenvalues and the point farthest below the line through the first and last
     of them in a logarithmic plot (Satopaa et al., ICDCS Workshops 2011).
     """
-    eigenvalues, total = _EIGENVALUES[settings.rule](spectra, settings)
-    null_values = None
-    if settings.rule != "elbow" and null is not None:
-        null_values = _EIGENVALUES[settings.rule](null, settings)[0][: len(eigenvalues)]
+    compared = [spectra] if settings.rule == "elbow" or null is None else [spectra, null]
+    computed = list(ordered(lambda one: _EIGENVALUES[settings.rule](one, settings), compared))
+    eigenvalues, total = computed[0]
+    null_values = computed[1][0][: len(eigenvalues)] if len(computed) > 1 else None
     choice = _CHOICES[settings.rule](eigenvalues, null_values, settings)
     rule: str = settings.rule
     if settings.n_components != "auto":

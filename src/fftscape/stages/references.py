@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from fftscape.compute.blocks import weighted_sums
 from fftscape.compute.territories import without_gaps
 from fftscape.model.arrays import FloatArray
-from fftscape.model.records import LocalSpectra, Regions, WindowGrid
+from fftscape.model.records import Regions, Spectra, WindowGrid
 
 
 def on_grid(regions: Regions, survey: WindowGrid, grid: WindowGrid) -> Regions:
@@ -37,12 +38,12 @@ def on_grid(regions: Regions, survey: WindowGrid, grid: WindowGrid) -> Regions:
     )
 
 
-def mean_spectra(spectra: LocalSpectra, regions: Regions) -> FloatArray:
+def mean_spectra(spectra: Spectra, regions: Regions) -> FloatArray:
     """Average the spectra of the windows that lie well inside each structure.
 
     Parameters
     ----------
-    spectra : LocalSpectra
+    spectra : Spectra
         Values of shape (n_valid, feature).
     regions : Regions
         On the grid of the spectra.
@@ -55,13 +56,13 @@ def mean_spectra(spectra: LocalSpectra, regions: Regions) -> FloatArray:
     """
     valid = spectra.grid.valid
     labels, core = regions.labels[valid], regions.core[valid]
-    means = []
+    chosen = np.zeros((len(labels), regions.n_structures), bool)
     for index in range(regions.n_structures):
-        chosen = (labels == index) & core
+        chosen[:, index] = (labels == index) & core
         for fallback in (labels == index, np.ones_like(core)):
-            chosen = chosen if chosen.any() else fallback
-        means.append(chosen.astype(np.float32) @ spectra.values / chosen.sum())
-    return np.array(means, np.float64)
+            if not chosen[:, index].any():
+                chosen[:, index] = fallback
+    return weighted_sums(spectra, chosen) / chosen.sum(axis=0)[:, None]
 
 
 def agreement(regions: Regions, loadings: FloatArray, grid: WindowGrid) -> float:

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.basins import in_order, persistent_basins
+from fftscape.compute.blocks import sample_of
 from fftscape.compute.brightness import same_but_brightness
 from fftscape.compute.clouds import apart
 from fftscape.compute.evidence import Evidence, Field, gathered, is_enough
 from fftscape.compute.parts import subdivided
 from fftscape.compute.territories import local_distances, thickness, within_reach, without_gaps
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
-from fftscape.model.records import LocalSpectra, Regions
+from fftscape.model.records import Regions, Spectra
 from fftscape.model.settings import RegionSettings
 
 # Part of the windows that surely lies in no boundary, and how far above its level unevenness is ignored.
@@ -34,12 +35,12 @@ _BLOCK = 2
 _CONTINUOUS = 3.0
 
 
-def find_regions(survey: LocalSpectra, n_directions: int, settings: RegionSettings) -> Regions:
+def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -> Regions:
     """Find the structures, how many they are and where.
 
     Parameters
     ----------
-    survey : LocalSpectra
+    survey : Spectra
         Spectra of windows in regular steps of about a quarter of a window, scaled by default
         settings.
     n_directions : int
@@ -64,7 +65,7 @@ def find_regions(survey: LocalSpectra, n_directions: int, settings: RegionSettin
     groups that meet abruptly.
     """
     valid = survey.grid.valid
-    if not survey.values.any():
+    if not survey.rows(sample_of(survey.shape[0])).any():
         return _undivided(survey, confidence=1.0)
     if not is_enough(survey):
         return _undivided(survey, confidence=None)
@@ -89,7 +90,7 @@ def find_regions(survey: LocalSpectra, n_directions: int, settings: RegionSettin
     )
 
 
-def _undivided(survey: LocalSpectra, confidence: float | None) -> Regions:
+def _undivided(survey: Spectra, confidence: float | None) -> Regions:
     shape = survey.grid.shape
     return Regions(
         labels=np.where(survey.grid.valid, 0, -1).astype(np.int16),
@@ -106,9 +107,13 @@ def _undivided(survey: LocalSpectra, confidence: float | None) -> Regions:
 def _trials(evidence: Evidence, settings: RegionSettings) -> list[IntArray]:
     """Divide the survey into structures with varied thresholds; the middle trial has them as they are."""
     known: dict[tuple[bytes, float], IntArray] = {}
+    divided: dict[bytes, list[IntArray]] = {}
     trials = []
     for ridge in _VARIED:
-        for factor, labels in zip(_VARIED, _ridge_divided(evidence, settings, ridge), strict=True):
+        basins = _basins(evidence, settings, ridge)
+        if basins.tobytes() not in divided:
+            divided[basins.tobytes()] = _ridge_divided(evidence, settings, basins)
+        for factor, labels in zip(_VARIED, divided[basins.tobytes()], strict=True):
             key = labels.tobytes(), factor
             if key not in known:
                 known[key] = _uneven_divided(evidence, labels, settings, factor)
@@ -116,11 +121,16 @@ def _trials(evidence: Evidence, settings: RegionSettings) -> list[IntArray]:
     return trials
 
 
-def _ridge_divided(evidence: Evidence, settings: RegionSettings, ridge: float) -> list[IntArray]:
-    """Divide where ridges are, with their height varied by a factor and with each varied separation."""
-    field, narrowest = evidence.field, settings.narrowest / 2
+def _basins(evidence: Evidence, settings: RegionSettings, ridge: float) -> IntArray:
+    """Divide where ridges are, with their height varied by a factor."""
+    field = evidence.field
     basins = persistent_basins(_relief(evidence.abruptness, field.valid), 1 + (settings.ridge - 1) * ridge)
-    basins = _without_narrow(in_order(without_gaps(basins, field.valid)), field.span, _NARROWEST_BASIN)
+    return _without_narrow(in_order(without_gaps(basins, field.valid)), field.span, _NARROWEST_BASIN)
+
+
+def _ridge_divided(evidence: Evidence, settings: RegionSettings, basins: IntArray) -> list[IntArray]:
+    """Join the basins that are one structure, with each varied separation."""
+    field, narrowest = evidence.field, settings.narrowest / 2
     divisions = []
     for labels in _alike_joined(field, basins, [settings.separation * factor for factor in _VARIED]):
         wide = _without_narrow(_brightness_joined(evidence, labels), field.span, narrowest)
@@ -198,9 +208,8 @@ def _brightness_joined(evidence: Evidence, labels: IntArray) -> IntArray:
     """Join regions whose spectra differ only by how far they stand above white noise."""
     if labels.max() == 0:
         return labels
-    spectra, valid = evidence.spectra, evidence.spectra.grid.valid
-    regions = [spectra.values[inside[valid]] for inside in evidence.field.inside_each(labels)]
-    joined = same_but_brightness(regions, spectra.grid.size, evidence.embed)
+    examples = evidence.examples(evidence.field.inside_each(labels))
+    joined = same_but_brightness(examples, evidence.spectra.grid.size, evidence.embed)
     return in_order(joined[labels])
 
 
@@ -229,7 +238,9 @@ def _variation(field: Field, labels: IntArray) -> npt.NDArray[np.float64]:
     for inside in field.inside_each(labels):
         points = field.values[inside]
         spreads.append(
-            float(np.sqrt(np.linalg.eigvalsh(np.cov(points.T))[-1])) if len(points) > points.shape[1] else 0.0
+            float(np.sqrt(np.linalg.eigvalsh(np.atleast_2d(np.cov(points.T)))[-1]))
+            if len(points) > points.shape[1]
+            else 0.0
         )
     return np.array(spreads)
 

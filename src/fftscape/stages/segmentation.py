@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.executors import for_each, ordered
 from fftscape.compute.scores import leading_scores, whitening
 from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
-from fftscape.model.records import LocalSpectra, Segmentation, WindowGrid
+from fftscape.model.records import Segmentation, Spectra, WindowGrid
 
 # Directions kept to tell components apart at a finer scale: some, and some for each component.
 _DIRECTIONS, _DIRECTIONS_EACH, _MOST_DIRECTIONS = 4, 3, 16
@@ -28,6 +30,8 @@ _ENOUGH_WINDOWS = 5000
 _PATCH_EVERY = 3
 # Standard uncertainty of a boundary's place, in windows of the finest scale that was believed.
 _PLACE = 0.1
+# Rows of pixels that are worked on at a time.
+_BAND = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +120,7 @@ def near_boundaries(assignment: Assignment, grid: WindowGrid) -> WindowGrid:
     return replace(grid, valid=grid.valid & needed)
 
 
-def sharpened(assignment: Assignment, finer: LocalSpectra, *, seed: int) -> Assignment | None:
+def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignment | None:
     """Place boundaries with smaller windows.
 
     The windows beyond doubt teach what each component looks like at the finer scale; windows
@@ -126,7 +130,7 @@ def sharpened(assignment: Assignment, finer: LocalSpectra, *, seed: int) -> Assi
     ----------
     assignment : Assignment
         From larger windows.
-    finer : LocalSpectra
+    finer : Spectra
         Spectra of smaller windows, those near boundaries without gaps (`near_boundaries`).
     seed : int
         Seed of the search for leading directions.
@@ -150,17 +154,19 @@ def sharpened(assignment: Assignment, finer: LocalSpectra, *, seed: int) -> Assi
     if not all(inside.any() for inside in insides):
         return None
     directions = min(_DIRECTIONS + _DIRECTIONS_EACH * count, _MOST_DIRECTIONS)
-    scores = leading_scores(finer.values, directions, seed=seed)
-    values = without_gaps(np.moveaxis(grid.to_map(scores.values), 0, -1).astype(np.float64), grid.valid)
+    scores = leading_scores(finer, directions, seed=seed)
+    values = without_gaps(np.moveaxis(grid.to_map(scores.values), 0, -1).astype(np.float32), grid.valid)
     values = gaussian_filter(values, (_SMOOTHING * grid.span[0], _SMOOTHING * grid.span[1], 0), mode="nearest")
-    values = values @ whitening(_covariance_within(values, insides))
-    distances = local_distances(values, insides, span)
+    values = values @ whitening(_covariance_within(values, insides)).astype(np.float32)
+    near = within_reach(labels, count, span, _REACH)
+    wanted = np.logical_or.reduce([*insides, near.sum(axis=0) > 1])
+    distances = local_distances(values, insides, span, wanted)
     nearest = distances.argmin(axis=0)
     if min(np.mean(nearest[inside] == index) for index, inside in enumerate(insides)) < _RELIABLE:
         return None
     # Beyond reach of the boundary a window keeps its component.
-    distances = np.sqrt(distances)
-    near = within_reach(labels, count, span, _REACH)
+    asked = np.isfinite(distances)
+    distances = np.sqrt(np.where(asked, distances, 0))
     return Assignment(grid, np.where(near, distances, distances.max() * 2))
 
 
@@ -184,28 +190,61 @@ def segment(assignment: Assignment, covered: BoolArray) -> Segmentation:
     A window speaks for its centre, so distances are interpolated bilinearly between the window
     centres and continued constantly to the edges of the image.
     """
-    rows, columns = (np.arange(length, dtype=float) for length in covered.shape)
-    best = np.full(covered.shape, np.inf, np.float32)
-    second = best.copy()
-    labels = np.zeros(covered.shape, np.int16)
-    for index, distance in enumerate(assignment.distances):
-        pixels = _interpolated(
-            _interpolated(distance, assignment.grid.centres_y, rows).T, assignment.grid.centres_x, columns
-        ).T
-        nearer = pixels < best
+    grid, count = assignment.grid, len(assignment.distances)
+    height, width = covered.shape
+    across = np.arange(width, dtype=float)
+    lines = [_interpolated(distance.T, grid.centres_x, across).T for distance in assignment.distances]
+    labels = np.empty(covered.shape, np.int16)
+    margin = np.empty(covered.shape, np.float32)
+
+    def fill(band: slice) -> None:
+        rows = np.arange(band.start, band.stop, dtype=float)
+        nearest = (_interpolated(line, grid.centres_y, rows) for line in lines)
+        labels[band], margin[band] = _assigned(nearest)
+        labels[band][~covered[band]] = -1
+        margin[band][~covered[band]] = np.nan
+
+    bands = [slice(start, min(start + _BAND, height)) for start in range(0, height, _BAND)]
+    for_each(fill, bands)
+    found = list(ordered(lambda band: _counted(labels, band, count), bands))
+    counts = np.sum([areas for areas, _ in found], axis=0)
+    # A line in a random direction crosses 4 / pi times as many pixel borders as it is long.
+    borders = np.sum([borders for _, borders in found], axis=0) * np.pi / 4
+    place = _PLACE * float(np.sqrt(grid.size[0] * grid.size[1]))
+    return Segmentation(labels, margin, counts / counts.sum(), borders * place / counts.sum(), float(max(grid.size)))
+
+
+def _assigned(distances: Iterable[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
+    """Return the nearest component of each pixel, and how much nearer it is than the second: 1 where it is alone."""
+    labels, best, second = None, None, None
+    for index, distance in enumerate(distances):
+        if labels is None or best is None:
+            labels, best = np.zeros(distance.shape, np.int16), distance
+            continue
+        nearer = distance < best
         labels[nearer] = index
-        second = np.where(nearer, best, np.minimum(second, pixels))
-        best = np.where(nearer, pixels, best)
-    alone = len(assignment.distances) == 1
-    margin = np.ones_like(best) if alone else (second - best) / np.maximum(second + best, np.float32(1e-12))
-    labels[~covered] = -1
-    margin[~covered] = np.nan
-    counts = np.bincount(labels[covered], minlength=len(assignment.distances))
-    place = _PLACE * float(np.sqrt(assignment.grid.size[0] * assignment.grid.size[1]))
-    borders = _border_lengths(labels, len(counts))
-    return Segmentation(
-        labels, margin, counts / counts.sum(), borders * place / counts.sum(), float(max(assignment.grid.size))
-    )
+        farther = np.maximum(best, distance)
+        second = farther if second is None else np.minimum(second, farther)
+        best = np.minimum(best, distance)
+    assert labels is not None
+    assert best is not None
+    if second is None:
+        return labels, np.ones_like(best)
+    return labels, (second - best) / np.maximum(second + best, np.float32(1e-12))
+
+
+def _counted(labels: npt.NDArray[np.int16], band: slice, count: int) -> tuple[FloatArray, FloatArray]:
+    """Count each component's pixels in a band of rows, and their borders, those with the next row included."""
+    inside = labels[band]
+    areas = np.bincount(inside.ravel() + 1, minlength=count + 1)[1:].astype(float)
+    borders = np.zeros(count)
+    below = labels[band.start + 1 : band.stop + 1]
+    for one, other in ((below, labels[band.start : band.start + len(below)]), (inside[:, 1:], inside[:, :-1])):
+        differ = np.flatnonzero(one != other)
+        ends = np.stack([one.ravel()[differ], other.ravel()[differ]])
+        for side in ends[:, (ends >= 0).all(axis=0)]:
+            borders += np.bincount(side, minlength=count)
+    return areas, borders
 
 
 def resampled(assignment: Assignment, rows: FloatArray, columns: FloatArray) -> FloatArray:
@@ -245,6 +284,11 @@ def covered_pixels(grid: WindowGrid) -> BoolArray:
     ndarray of bool, shape (y, x)
         False where no window reaches (a step larger than the window) or none is valid.
     """
+    if grid.valid.all() and _touching(grid.origins_y, grid.size[0]) and _touching(grid.origins_x, grid.size[1]):
+        covered = np.zeros(grid.image_shape, bool)
+        covered[grid.origins_y[0] : grid.origins_y[-1] + grid.size[0]] = True
+        covered[:, : grid.origins_x[0]] = covered[:, grid.origins_x[-1] + grid.size[1] :] = False
+        return covered
     # A difference table: +1 and -1 at the corners of each valid window, summed up along both axes.
     table = np.zeros((grid.image_shape[0] + 1, grid.image_shape[1] + 1), np.int32)
     rows, columns = np.nonzero(grid.valid)
@@ -255,6 +299,10 @@ def covered_pixels(grid: WindowGrid) -> BoolArray:
     return np.asarray(table.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0)
 
 
+def _touching(origins: IntArray, size: int) -> bool:
+    return bool((np.diff(origins) <= size).all())
+
+
 def _coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:
     """Return how many steps of a finer grid a window of the coarser scale is long."""
     coarse = assignment.grid.size
@@ -262,20 +310,10 @@ def _coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:
 
 
 def _covariance_within(values: FloatArray, insides: list[BoolArray]) -> FloatArray:
-    rest = np.concatenate([values[inside] - values[inside].mean(axis=0) for inside in insides])
+    clouds = [values[inside].astype(np.float64) for inside in insides]
+    rest = np.concatenate([cloud - cloud.mean(axis=0) for cloud in clouds])
     covariance = rest.T @ rest / len(rest)
     return np.asarray(covariance + 1e-6 * np.trace(covariance) / len(covariance) * np.eye(len(covariance)))
-
-
-def _border_lengths(labels: npt.NDArray[np.int16], count: int) -> FloatArray:
-    """Length of each component's boundaries with others, in pixels."""
-    steps = np.zeros(count)
-    for one, other in ((labels[1:], labels[:-1]), (labels[:, 1:], labels[:, :-1])):
-        differ = (one != other) & (one >= 0) & (other >= 0)
-        for side in (one, other):
-            steps += np.bincount(side[differ], minlength=count)
-    # A line in a random direction crosses 4 / pi times as many pixel borders as it is long.
-    return steps * np.pi / 4
 
 
 def _interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) -> npt.NDArray[np.float32]:

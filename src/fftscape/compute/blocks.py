@@ -1,0 +1,138 @@
+"""Blocks: spectra of many windows in, what is computed of them a few rows of windows at a time out.
+
+Where blocks begin and end depends on the grid alone, and their results are taken in order, so that any number of
+threads gives the same last digits, whether spectra are held in memory or computed when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fftscape.compute.executors import ordered
+from fftscape.model.arrays import FloatArray, IntArray
+from fftscape.model.records import Spectra, WindowGrid
+
+Result = TypeVar("Result")
+
+# A block is so many window heights of rows high, which share most of their pixels, but holds no more values.
+_HEIGHTS = 2
+_MOST_VALUES = 1 << 24
+# Windows from which directions are learned, at most; neighbouring windows overlap and repeat each other.
+_ENOUGH_WINDOWS = 5000
+
+
+def bands(grid: WindowGrid, n_features: int) -> list[slice]:
+    """Cut the rows of a grid into bands.
+
+    Parameters
+    ----------
+    grid : WindowGrid
+        The windows.
+    n_features : int
+        Length of a spectrum.
+
+    Returns
+    -------
+    list of slice
+        Of rows of windows.
+    """
+    most = max(1, _MOST_VALUES // (n_features * grid.shape[1]))
+    found, start = [], 0
+    while start < grid.shape[0]:
+        near = int(np.searchsorted(grid.origins_y, grid.origins_y[start] + _HEIGHTS * grid.size[0]))
+        found.append(slice(start, min(near, start + most)))
+        start = found[-1].stop
+    return found
+
+
+def blocks(spectra: Spectra) -> list[slice]:
+    """Return the windows, counted over the valid ones, of each band that has any."""
+    ends = np.concatenate([[0], np.cumsum(spectra.grid.valid.sum(axis=1))])
+    parts = [slice(int(ends[band.start]), int(ends[band.stop])) for band in bands(spectra.grid, spectra.shape[1])]
+    return [part for part in parts if part.start < part.stop]
+
+
+def mapped(
+    function: Callable[[npt.NDArray[np.float32], slice], Result], spectra: Spectra
+) -> Iterator[tuple[slice, Result]]:
+    """Call a function on the spectra of each block, and on the windows it is of; return both in order."""
+
+    def work(windows: slice) -> tuple[slice, Result]:
+        return windows, function(spectra.rows(windows), windows)
+
+    return ordered(work, blocks(spectra))
+
+
+def products(spectra: Spectra, matrix: FloatArray) -> FloatArray:
+    """Multiply all spectra by a matrix.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        Of shape (window, feature).
+    matrix : ndarray, shape (feature, column)
+        Taken in the precision of the spectra.
+
+    Returns
+    -------
+    ndarray of float64, shape (window, column)
+        In the order of the windows.
+    """
+    exact = matrix.astype(np.float32)
+    out = np.empty((spectra.shape[0], matrix.shape[1]))
+    for windows, result in mapped(lambda values, _: values @ exact, spectra):
+        out[windows] = result
+    return out
+
+
+def weighted_sums(spectra: Spectra, weights: FloatArray) -> FloatArray:
+    """Add all spectra up with several sets of weights.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        Of shape (window, feature).
+    weights : ndarray, shape (window, column)
+        Weights that are all zero in a block cost nothing.
+
+    Returns
+    -------
+    ndarray of float64, shape (column, feature)
+        ``weights.T @ spectra``.
+    """
+    exact = weights.astype(np.float32)
+    total = np.zeros((weights.shape[1], spectra.shape[1]))
+    for _, part in mapped(lambda values, windows: exact[windows].T @ values, spectra):
+        total += part
+    return total
+
+
+def sample_of(count: int, most: int = _ENOUGH_WINDOWS) -> IntArray:
+    """Choose so many of the windows as teach what all look like, evenly over all.
+
+    Parameters
+    ----------
+    count : int
+        Number of windows.
+    most : int
+        How many to choose at most.
+
+    Returns
+    -------
+    ndarray of int
+        Rising; always the same ones of as many.
+
+    Examples
+    --------
+    >>> sample_of(3).tolist(), len(sample_of(9999))
+    ([0, 1, 2], 5000)
+    """
+    if count <= most:
+        return np.arange(count)
+    # One of each of equal parts; a regular step might fall into step with the columns of the grid.
+    edges = np.linspace(0, count, most + 1).astype(np.intp)
+    return np.asarray(np.random.default_rng(0).integers(edges[:-1], edges[1:]))

@@ -1,0 +1,97 @@
+"""Non-negative least squares of many right-hand sides at once: normal equations in, weights out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fftscape.model.arrays import BoolArray, FloatArray
+
+# Full exchanges without progress that are tried before a row goes on by single exchanges, which always end.
+_PATIENCE = 3
+_MOST_ROUNDS = 100
+# What lies below zero by less than this part of a row's largest value is rounding.
+_ROUNDING = 1e-10
+
+
+def nonnegative_least_squares(target: FloatArray, gram: FloatArray) -> FloatArray:
+    """Minimise ``|X - weights @ factors|`` over non-negative weights, each row of X by itself.
+
+    Parameters
+    ----------
+    target : ndarray of float64, shape (row, component)
+        ``X @ factors.T``.
+    gram : ndarray of float64, shape (component, component)
+        ``factors @ factors.T``; components whose factor is zero get no weight.
+
+    Returns
+    -------
+    ndarray of float64, shape (row, component)
+        The weights.
+
+    Notes
+    -----
+    Block principal pivoting (Portugal, Judice and Vicente, Math. Comput. 63, 625, 1994; for many
+    right-hand sides Kim and Park, SIAM J. Sci. Comput. 33, 3261, 2011): rows with the same set of
+    positive weights share one small system of equations.
+
+    Examples
+    --------
+    >>> gram = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> nonnegative_least_squares(np.array([[3.0, 3.0], [1.0, -1.0]]), gram).round(6).tolist()
+    [[1.0, 1.0], [0.5, 0.0]]
+    """
+    usable = np.diag(gram) > 1e-12 * max(float(np.diag(gram).max(initial=0)), np.finfo(float).tiny)
+    weights = np.zeros_like(target)
+    if not usable.any():
+        return weights
+    weights[:, usable] = _solved(np.ascontiguousarray(target[:, usable]), gram[np.ix_(usable, usable)])
+    return weights
+
+
+def _solved(target: FloatArray, gram: FloatArray) -> FloatArray:
+    count, size = target.shape
+    # A ridge far below any real difference: factors that are multiples of one another share the weight.
+    gram = gram + 1e-12 * np.trace(gram) * np.eye(size)
+    positive = np.ones(target.shape, bool)
+    weights, slope = np.empty_like(target), np.empty_like(target)
+    fewest, patience = np.full(count, size + 1), np.full(count, _PATIENCE)
+    rounding = _ROUNDING * np.abs(target).max(axis=1, keepdims=True)
+    rows = np.arange(count)
+    for _ in range(_MOST_ROUNDS):
+        _solve_by_set(target, gram, positive, rows, weights, slope)
+        wrong = np.where(positive[rows], weights[rows] * np.diag(gram), slope[rows]) < -rounding[rows]
+        many = wrong.sum(axis=1)
+        left = many > 0
+        rows, wrong, many = rows[left], wrong[left], many[left]
+        if not len(rows):
+            break
+        better = many < fewest[rows]
+        patience[rows] = np.where(better, _PATIENCE, patience[rows] - 1)
+        fewest[rows] = np.minimum(fewest[rows], many)
+        single = patience[rows] < 0
+        wrong[single] = _last_only(wrong[single])
+        positive[rows] ^= wrong
+    return np.maximum(weights, 0)
+
+
+def _solve_by_set(
+    target: FloatArray, gram: FloatArray, positive: BoolArray, rows: np.ndarray, weights: FloatArray, slope: FloatArray
+) -> None:
+    """Solve for the positive weights of some rows, and say where the others would rather be positive, too."""
+    keys = np.packbits(positive[rows], axis=1)
+    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    inverse = inverse.ravel()
+    for index, example in enumerate(first):
+        chosen = rows[inverse == index]
+        members = positive[rows[example]]
+        found = np.zeros((len(chosen), len(gram)))
+        if members.any():
+            found[:, members] = np.linalg.solve(gram[np.ix_(members, members)], target[np.ix_(chosen, members)].T).T
+        weights[chosen] = found
+        slope[chosen] = found @ gram - target[chosen]
+
+
+def _last_only(wrong: BoolArray) -> BoolArray:
+    """Keep only the last of the marks of each row (Murty's rule, which cannot go in a circle)."""
+    last = wrong.shape[1] - 1 - wrong[:, ::-1].argmax(axis=1)
+    return np.asarray(np.arange(wrong.shape[1]) == last[:, None])
