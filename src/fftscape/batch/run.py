@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fftscape.batch.discovery import find_inputs
+from fftscape.batch.lock import sole_writer
 from fftscape.batch.names import FINGERPRINT, ORIGIN
 from fftscape.batch.outcome import Outcome, Status
 from fftscape.batch.progress import Reporter
@@ -49,9 +50,15 @@ def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Repo
     Raises
     ------
     UnwritableOutputError
-        If the output folder cannot be written to; nothing has been computed then.
+        If the output folder cannot be written to, or another run writes there; nothing has been
+        computed then.
     """
     result_folder.ensure_writable(output)
+    with sole_writer(output, warn=reporter.warn):
+        return _run(inputs, output, request, reporter)
+
+
+def _run(inputs: Sequence[str], output: Path, request: Request, reporter: Reporter) -> tuple[Outcome, ...]:
     result_folder.clean(output)
     found = find_inputs(inputs, suffixes=formats.SUFFIXES, output=output)
     for remark in found.remarks:
