@@ -9,6 +9,15 @@ from typing import TypeVar
 
 Piece = TypeVar("Piece")
 
+# Most threads of a pool in this process; None for as many as there are usable processors.
+_most_threads: int | None = None
+
+
+def limit_threads(count: int | None) -> None:
+    """Let pools of this process have at most `count` threads; None for no limit. Results do not depend on it."""
+    global _most_threads
+    _most_threads = count
+
 
 def for_each(function: Callable[[Piece], None], pieces: Iterable[Piece], *, n_threads: int | None = None) -> None:
     """Call `function` on every piece, on a pool of threads.
@@ -23,7 +32,7 @@ def for_each(function: Callable[[Piece], None], pieces: Iterable[Piece], *, n_th
     pieces : iterable
         What to call it on.
     n_threads : int, optional
-        Size of the pool; the number of usable processors by default.
+        Size of the pool; by default what `limit_threads` said, or else the number of usable processors.
 
     Examples
     --------
@@ -34,7 +43,7 @@ def for_each(function: Callable[[Piece], None], pieces: Iterable[Piece], *, n_th
     >>> squares
     [0, 1, 4, 9]
     """
-    count = n_threads or _usable_processors()
+    count = n_threads or _most_threads or _usable_processors()
     if count == 1:
         for piece in pieces:
             function(piece)
