@@ -50,6 +50,7 @@ def good(tmp_path: Path) -> Path:
         (("run", "x.tif", "-o", "out", "--job", "4"), "No such option: --job"),
         (("run", "x.tif", "-o", "out", "--jobs", "0"), "--jobs must be a whole number from 1, not '0'."),
         (("run", "x.tif", "-o", "out", "--jobs", "all"), "--jobs must be a whole number from 1, not 'all'."),
+        (("run", "x.tif", "-o", "out", "--part", "3/2"), "--part must be i/n with i from 1 to n (2/8), not '3/2'."),
         (("run", "x.tif", "-o", "out", "--memory", "much"), "--memory must be a size with its unit (2GiB, 800MB)"),
         (("run", "x.tif", "-o", "out", "--memory", "2"), "--memory must be at least 640 MiB, for one worker"),
         (("run", "x.tif", "-o", "out", "--window"), "--window"),

@@ -119,6 +119,9 @@ def run(
     memory: Annotated[
         str | None, typer.Option(metavar="2GiB", help="Most memory, on Linux; left out: three quarters of it.")
     ] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="i/n", help="Only the i-th of n parts, for job arrays that share OUT.")
+    ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to draw figures and a report.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute finished, unchanged images again.")] = False,
     quiet: Quietness = None,
@@ -134,6 +137,7 @@ def run(
             "rotation": _given(tolerant=rotation_tolerant),
         }
         settings = _settings(config, options)
+        from fftscape.batch.portion import WHOLE, Portion
         from fftscape.batch.resources import Resources
         from fftscape.batch.run import run as run_batch
         from fftscape.batch.summary import closing_line
@@ -152,8 +156,9 @@ def run(
             report=report,
         )
         resources = Resources.given(_number(jobs, "--jobs"), memory)
+        portion = WHOLE if part is None else Portion.parsed(part)
         reporter = _reporter(quiet)
-        outcomes = run_batch(inputs, output, request=request, resources=resources, reporter=reporter)
+        outcomes = run_batch(inputs, output, request=request, resources=resources, reporter=reporter, portion=portion)
         reporter.say(closing_line(outcomes, output))
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     raise typer.Exit(_exit_code(done=len(outcomes) - failed, failed=failed))

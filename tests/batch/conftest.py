@@ -54,13 +54,12 @@ def request_small() -> Request:
     return Request(merged(Settings(), {"windows": {"size": [24, 20], "step": [12, 10]}, "rank": {"n_components": 2}}))
 
 
-def ran(
-    inputs: Path | list[Path], output: Path, request: Request, resources: Resources = TWO_JOBS, **options: Any
-) -> Ran:
+def ran(inputs: Path | list[Path], output: Path, request: Request, *, verbose: bool = False, **options: Any) -> Ran:
     """Run a batch and return what it did and said."""
-    heard = Heard(**options)
+    heard = Heard(verbose=verbose)
     listed = [str(path) for path in (inputs if isinstance(inputs, list) else [inputs])]
-    return Ran(run(listed, output, request=request, resources=resources, reporter=heard), heard)
+    options = {"resources": TWO_JOBS, **options}
+    return Ran(run(listed, output, request=request, reporter=heard, **options), heard)
 
 
 @pytest.fixture

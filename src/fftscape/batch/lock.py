@@ -59,13 +59,25 @@ def sole_writer(output: Path, portion: Portion = WHOLE, *, warn: Callable[[str],
         yield
 
 
+@contextmanager
+def summary_writer(output: Path) -> Iterator[None]:
+    """Wait until no other portion writes the summary, and hold it for this process."""
+    if sys.platform == "win32":
+        yield
+        return
+    with ExitStack() as held:
+        with suppress(_NoLocksError):  # said before
+            held.enter_context(_held(output / f"{LOCK}-summary", together=False, wait=True))
+        yield
+
+
 class _NoLocksError(Exception):
     """The file system cannot lock."""
 
 
 @contextmanager
-def _held(path: Path, *, together: bool) -> Iterator[None]:
-    handle = _locked(path, together=together)
+def _held(path: Path, *, together: bool, wait: bool = False) -> Iterator[None]:
+    handle = _locked(path, together=together, wait=wait)
     try:
         if not together:
             _sign(handle)
@@ -74,7 +86,7 @@ def _held(path: Path, *, together: bool) -> Iterator[None]:
         _release(handle, path)
 
 
-def _locked(path: Path, *, together: bool) -> int:
+def _locked(path: Path, *, together: bool, wait: bool) -> int:
     """Open and lock the file of that name; whoever ends removes it, so the name may be another file's by then."""
     import fcntl
 
@@ -82,7 +94,7 @@ def _locked(path: Path, *, together: bool) -> int:
         with named_write_errors(path):
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if together else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if together else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
             if _is_at(handle, path):
                 return handle
         except BlockingIOError:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fftscape.batch.crew import Crew, Errand, Lost
-from fftscape.batch.discovery import find_inputs
-from fftscape.batch.lock import sole_writer
+from fftscape.batch.discovery import Problem, find_inputs
+from fftscape.batch.ledger import batch_mark, forget, keep, outcomes_of_all
+from fftscape.batch.lock import sole_writer, summary_writer
 from fftscape.batch.outcome import Outcome
+from fftscape.batch.portion import WHOLE, Portion
 from fftscape.batch.progress import Reporter
 from fftscape.batch.reasons import without_name
 from fftscape.batch.resources import Resources
@@ -20,7 +22,13 @@ from fftscape.files import formats, result_folder
 
 
 def run(
-    inputs: Sequence[str], output: Path, *, request: Request, resources: Resources, reporter: Reporter
+    inputs: Sequence[str],
+    output: Path,
+    *,
+    request: Request,
+    resources: Resources,
+    reporter: Reporter,
+    portion: Portion = WHOLE,
 ) -> tuple[Outcome, ...]:
     """Analyse every image that the inputs stand for and summarise the output folder.
 
@@ -40,11 +48,14 @@ def run(
         What the run may take of the machine; results do not depend on it.
     reporter : Reporter
         Where lines and progress go.
+    portion : Portion
+        Which of the images to analyse. Portions may share the output folder at the same time; the
+        summary is of all that have ended.
 
     Returns
     -------
     tuple of Outcome
-        First the inputs that stand for no image, then one for each image in the order of the inputs.
+        Of this portion. First the inputs that stand for no image, then one for each image in the order of the inputs.
 
     Raises
     ------
@@ -53,9 +64,9 @@ def run(
         computed then.
     """
     result_folder.ensure_writable(output)
-    with sole_writer(output, warn=reporter.warn):
-        result_folder.clean(output)
-        batch = _Batch(output, request, reporter)
+    with sole_writer(output, portion, warn=reporter.warn):
+        batch = _Batch(output, request, reporter, portion)
+        batch.clean()
         try:
             with Crew(resources, verbose=reporter.verbose) as crew:
                 batch.do(inputs, crew)
@@ -69,9 +80,16 @@ def run(
 class _Batch:
     """The images of one run, as far as they are done."""
 
-    def __init__(self, output: Path, request: Request, reporter: Reporter) -> None:
-        self.output, self.request, self.reporter = output, request, reporter
+    def __init__(self, output: Path, request: Request, reporter: Reporter, portion: Portion) -> None:
+        self.output, self.request, self.reporter, self.portion = output, request, reporter, portion
         self.outcomes: dict[int, Outcome] = {}
+        self.mark = ""
+
+    def clean(self) -> None:
+        """Clear up what killed processes left, where no other portion may be at it."""
+        if self.portion.count == 1:
+            result_folder.clean(self.output)
+            forget(self.output)
 
     def do(self, inputs: Sequence[str], crew: Crew) -> None:
         """Find the images and analyse each."""
@@ -79,16 +97,27 @@ class _Batch:
         for remark in found.remarks:
             self.reporter.say(remark)
         todo = plan(found, self.request, self.output, crew)
-        for number, problem in enumerate(todo.problems):
-            self.outcomes[number] = Outcome(problem.source, "", "failed", reason=problem.reason)
+        everything: list[Problem | Task] = [*todo.problems, *todo.tasks]
+        self.mark = batch_mark([item.title for item in everything])
+        tasks = {}
+        for number, item in self.portion.of(everything).items():
+            if isinstance(item, Task):
+                tasks[number] = item
+                continue
+            self.outcomes[number] = Outcome(item.source, "", "failed", reason=item.reason)
             self.reporter.error(self.outcomes[number].line(self.output))
-        self._analyse(dict(enumerate(todo.tasks, start=len(todo.problems))), crew)
+        self._analyse(tasks, crew)
 
     def close(self) -> tuple[Outcome, ...]:
         """Clear up, write the summary and return the outcomes in the order of the inputs."""
-        result_folder.clean(self.output)  # what workers left that were killed
         ordered = tuple(self.outcomes[number] for number in sorted(self.outcomes))
-        write_summary(self.output, ordered)
+        self.clean()
+        if self.portion.count == 1:
+            write_summary(self.output, ordered)
+            return ordered
+        with summary_writer(self.output):
+            keep(self.output, self.portion, self.mark, self.outcomes)
+            write_summary(self.output, outcomes_of_all(self.output, self.portion, self.mark))
         return ordered
 
     def _analyse(self, tasks: dict[int, Task], crew: Crew) -> None:

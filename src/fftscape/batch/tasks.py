@@ -88,6 +88,11 @@ class Task:
     origin: Origin
     name: str
 
+    @property
+    def title(self) -> str:
+        """The image as lists name it, whatever becomes of it."""
+        return self.outcome("failed").title
+
     def outcome(
         self, status: Status, *, seconds: float | None = None, reason: str = "", result: Mapping[str, Any] | None = None
     ) -> Outcome:
