@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from fftscape.batch.crew import Errand
+from fftscape.batch.resources import Resources
 from fftscape.model.image import Image
 from fftscape.model.records import AnalysisRecord, Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings, merged
@@ -20,6 +24,31 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("the folder of real images (../shared/data) is not here")
     return SHARED_DATA
+
+
+class InProcess:
+    """Stands for a crew of workers, without processes: tests can look into the work, and it takes less time."""
+
+    def __init__(self, resources: Resources, *, verbose: bool) -> None:
+        self.resources = resources
+
+    def __enter__(self) -> InProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def map(
+        self, function: Callable[..., Any], errands: Sequence[Errand], *, on_stage: Callable[[int, str], None]
+    ) -> Iterator[tuple[int, Any]]:
+        for place, errand in enumerate(errands):
+            yield place, function(*errand.arguments, on_stage=lambda stage, place=place: on_stage(place, stage))
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs do without worker processes, whose supervision tests/batch/test_crew.py is about."""
+    monkeypatch.setattr("fftscape.batch.run.Crew", InProcess)
 
 
 @pytest.fixture

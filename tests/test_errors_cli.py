@@ -16,24 +16,16 @@ import pytest
 from fftscape.files.result_folder import STAGING, check
 
 FAST = ("--window", "24x20", "--step", "12", "--components", "2")
-# Stands where a library is: importing it fails as if it were not installed.
-WITHOUT = """
-import sys
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == {name!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Absent())
-from fftscape.cli import main
-main()
-"""
 
 
-def fftscape(*arguments: object, without: str | None = None) -> subprocess.CompletedProcess[str]:
-    start = ["-m", "fftscape"] if without is None else ["-c", WITHOUT.format(name=without)]
+def fftscape(*arguments: object, first_path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command; modules in `first_path` come before all others, in its workers too."""
+    paths = [str(first_path)] if first_path else []
+    places = os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])
     ran = subprocess.run(
-        [sys.executable, *start, *map(str, arguments)], capture_output=True, text=True, timeout=300, check=False
-    )
+        [sys.executable, "-m", "fftscape", *map(str, arguments)],
+        capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "PYTHONPATH": places},
+    )  # fmt: skip
     assert "Traceback" not in ran.stderr, ran.stderr
     return ran
 
@@ -55,7 +47,12 @@ def good(tmp_path: Path) -> Path:
     [
         (("run", "x.tif"), "--output"),
         (("run", "-o", "out"), "INPUT"),
-        (("run", "x.tif", "-o", "out", "--jobs", "4"), "No such option: --jobs; see 'fftscape run --help'."),
+        (("run", "x.tif", "-o", "out", "--job", "4"), "No such option: --job"),
+        (("run", "x.tif", "-o", "out", "--jobs", "0"), "--jobs must be a whole number from 1, not '0'."),
+        (("run", "x.tif", "-o", "out", "--jobs", "all"), "--jobs must be a whole number from 1, not 'all'."),
+        (("run", "x.tif", "-o", "out", "--part", "3/2"), "--part must be i/n with i from 1 to n (2/8), not '3/2'."),
+        (("run", "x.tif", "-o", "out", "--memory", "much"), "--memory must be a size with its unit (2GiB, 800MB)"),
+        (("run", "x.tif", "-o", "out", "--memory", "2"), "--memory must be at least 640 MiB, for one worker"),
         (("run", "x.tif", "-o", "out", "--window"), "--window"),
         (("run", "x.tif", "-o", "out", "--window", "big"), "--window"),
         (("run", "x.tif", "-o", "out", "--window", "1x2x3"), "--window"),
@@ -177,7 +174,10 @@ def test_bad_images_never_cost_the_good_one(good: Path, tmp_path: Path) -> None:
     with (tmp_path / "out" / "failures.csv").open(encoding="utf-8", newline="") as file:
         header, *failures = csv.reader(file)
     assert header == ["image", "reason"]
-    assert [f"{image}: {reason}" for image, reason in failures] == ran.stderr.splitlines()
+    # The table is in the order of the inputs, but for a folder without images; lines come as images end.
+    assert sorted(f"{image}: {reason}" for image, reason in failures) == sorted(ran.stderr.splitlines())
+    order = [tmp_path / "folder", *(tmp_path / name for name in BAD if name != "folder")]
+    assert [image for image, _ in failures] == [str(path) for path in order]
     assert {image for image, _ in failures} == {str(path) for path in inputs}
 
 
@@ -188,7 +188,9 @@ def test_quiet_says_nothing_where_nothing_is_wrong(good: Path, tmp_path: Path) -
 
 def test_a_missing_extra_names_the_command_that_installs_it(tmp_path: Path) -> None:
     (tmp_path / "x.mrc").write_bytes(b"\0" * 2000)
-    ran = fftscape("run", tmp_path / "x.mrc", "-o", tmp_path / "out", without="rsciio")
+    # Stands where the library is: importing it fails as if it were not installed.
+    (tmp_path / "rsciio.py").write_text("raise ModuleNotFoundError(\"No module named 'rsciio'\", name='rsciio')")
+    ran = fftscape("run", tmp_path / "x.mrc", "-o", tmp_path / "out", first_path=tmp_path)
     assert ran.returncode == 1
     (line,) = ran.stderr.splitlines()
     assert line.startswith(f"{tmp_path / 'x.mrc'}: ")
@@ -244,7 +246,21 @@ def start_long_run(good: Path, output: Path, **streams: int) -> subprocess.Popen
         np.save(path, stripes() + number)
         inputs.append(str(path))
     command = [sys.executable, "-m", "fftscape", "run", *inputs, "-o", str(output), *FAST]
-    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **streams)
+    return subprocess.Popen(
+        command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **streams
+    )
+
+
+def nothing_of_it_lives(process: subprocess.Popen[str], seconds: float = 5) -> bool:
+    """Tell whether all processes of a run have gone in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -260,6 +276,7 @@ def test_signals_end_soon_keep_what_is_done_and_can_be_resumed(
     began = time.monotonic()
     _, err = process.communicate(timeout=60)
     assert time.monotonic() - began < 5
+    assert nothing_of_it_lives(process)
     assert process.returncode == code, err
     assert len(err.splitlines()) == 1
     assert "run the same command again" in err
@@ -272,6 +289,21 @@ def test_signals_end_soon_keep_what_is_done_and_can_be_resumed(
     assert (again.returncode, "unchanged" in again.stdout) == (0, True)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_killed_run_leaves_no_process_and_goes_on_where_it_was(good: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    process = start_long_run(good, output)
+    assert process.stdout is not None
+    first = process.stdout.readline().partition(": ")[0]
+    process.kill()
+    process.communicate(timeout=60)
+    assert nothing_of_it_lives(process)
+    again = fftscape("run", first, good, "-o", output, *FAST)
+    assert again.returncode == 0
+    assert f"{first}: unchanged, " in again.stdout
+    assert not list(output.glob(".*"))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
 def test_a_closed_pipe_ends_without_a_traceback(good: Path, tmp_path: Path) -> None:
     process = start_long_run(good, tmp_path / "out")
@@ -280,6 +312,7 @@ def test_a_closed_pipe_ends_without_a_traceback(good: Path, tmp_path: Path) -> N
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(timeout=60) == 141
+    assert nothing_of_it_lives(process)
     assert process.stderr.read() == ""
     process.stderr.close()
     with (tmp_path / "out" / "summary.csv").open(encoding="utf-8", newline="") as file:

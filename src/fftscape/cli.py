@@ -113,6 +113,15 @@ def run(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Settings; options given here win over it.")
     ] = None,
+    jobs: Annotated[
+        str | None, typer.Option(metavar="N", help="Most processors to compute with; left out: all of them.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="2GiB", help="Most memory, on Linux; left out: three quarters of it.")
+    ] = None,
+    part: Annotated[
+        str | None, typer.Option(metavar="i/n", help="Only the i-th of n parts, for job arrays that share OUT.")
+    ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to draw figures and a report.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute finished, unchanged images again.")] = False,
     quiet: Quietness = None,
@@ -128,6 +137,8 @@ def run(
             "rotation": _given(tolerant=rotation_tolerant),
         }
         settings = _settings(config, options)
+        from fftscape.batch.portion import WHOLE, Portion
+        from fftscape.batch.resources import Resources
         from fftscape.batch.run import run as run_batch
         from fftscape.batch.summary import closing_line
         from fftscape.batch.tasks import Request
@@ -144,8 +155,10 @@ def run(
             fresh=fresh,
             report=report,
         )
+        resources = Resources.given(_number(jobs, "--jobs"), memory)
+        portion = WHOLE if part is None else Portion.parsed(part)
         reporter = _reporter(quiet)
-        outcomes = run_batch(inputs, output, request=request, reporter=reporter)
+        outcomes = run_batch(inputs, output, request=request, resources=resources, reporter=reporter, portion=portion)
         reporter.say(closing_line(outcomes, output))
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     raise typer.Exit(_exit_code(done=len(outcomes) - failed, failed=failed))
@@ -193,6 +206,7 @@ def demo(
     """Analyse an image whose answer is known, and print answer beside truth."""
     with _one_line_endings():
         from fftscape.batch.demo import RULES, compare, save_image, table
+        from fftscape.batch.resources import Resources
         from fftscape.batch.run import run as run_batch
         from fftscape.batch.tasks import Request
         from fftscape.files.store import load_record
@@ -202,7 +216,8 @@ def demo(
         reporter = _reporter(None)
         scene = demo_scene()
         path = save_image(scene.image, output)
-        (outcome,) = run_batch([str(path)], output, request=Request(Settings()), reporter=reporter)
+        request, resources = Request(Settings()), Resources.given()
+        (outcome,) = run_batch([str(path)], output, request=request, resources=resources, reporter=reporter)
         if outcome.status == "failed":
             raise typer.Exit(NOTHING_DONE)
         comparisons = compare(load_record(output / outcome.name), scene)
@@ -281,6 +296,13 @@ def _pair(text: str | None, option: str) -> tuple[int, int] | None:
             f"{option} must be a number of pixels from 1 (64) or height x width (64x96), not {text!r}."
         )
     return numbers[0], numbers[-1]
+
+
+def _number(text: str | None, option: str) -> int | None:
+    value = _number_or_text(text)
+    if isinstance(value, str) or (value is not None and value < 1):
+        raise InvalidSettingError(f"{option} must be a whole number from 1, not {text!r}.")
+    return value
 
 
 def _number_or(text: str | None, word: str, option: str, *, least: int) -> int | str | None:

@@ -12,6 +12,7 @@ import pytest
 
 from fftscape.batch.outcome import Outcome
 from fftscape.batch.progress import Reporter
+from fftscape.batch.resources import Resources
 from fftscape.batch.run import run
 from fftscape.batch.tasks import Request
 from fftscape.model.settings import Settings, merged
@@ -44,6 +45,7 @@ class Ran:
 
 
 Go = Callable[..., Ran]
+TWO_JOBS = Resources.given(2, "2GiB")
 
 
 @pytest.fixture
@@ -52,16 +54,24 @@ def request_small() -> Request:
     return Request(merged(Settings(), {"windows": {"size": [24, 20], "step": [12, 10]}, "rank": {"n_components": 2}}))
 
 
-@pytest.fixture
-def go(request_small: Request) -> Go:
+def ran(inputs: Path | list[Path], output: Path, request: Request, *, verbose: bool = False, **options: Any) -> Ran:
     """Run a batch and return what it did and said."""
+    heard = Heard(verbose=verbose)
+    listed = [str(path) for path in (inputs if isinstance(inputs, list) else [inputs])]
+    options = {"resources": TWO_JOBS, **options}
+    return Ran(run(listed, output, request=request, reporter=heard, **options), heard)
 
-    def run_it(inputs: Path | list[Path], output: Path, request: Request = request_small, **options: Any) -> Ran:
-        heard = Heard(**options)
-        listed = inputs if isinstance(inputs, list) else [inputs]
-        return Ran(run([str(path) for path in listed], output, request=request, reporter=heard), heard)
 
-    return run_it
+@pytest.fixture
+def go(request_small: Request, in_process: None) -> Go:
+    """Run a batch in this process."""
+    return lambda inputs, output, request=request_small, **options: ran(inputs, output, request, **options)
+
+
+@pytest.fixture
+def go_supervised(request_small: Request) -> Go:
+    """Run a batch as users do, in workers."""
+    return lambda inputs, output, request=request_small, **options: ran(inputs, output, request, **options)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fftscape.batch import run as run_module
+from fftscape.batch import work
 from fftscape.batch.tasks import Request
 from fftscape.files.result_folder import STAGING, check
 from fftscape.files.store import load_record
@@ -87,7 +87,7 @@ def test_a_fault_of_ours_costs_only_its_image(
             raise ZeroDivisionError("a\nb")
         return analyze(image, settings=settings)
 
-    monkeypatch.setattr(run_module, "analyze", faulty)
+    monkeypatch.setattr(work, "analyze", faulty)
     ran = go(images, tmp_path / "out")
     assert ran.statuses == ["failed", "done"]
     assert ran.outcomes[0].reason.startswith("unexpected ZeroDivisionError: a b ")
@@ -95,7 +95,7 @@ def test_a_fault_of_ours_costs_only_its_image(
 
 
 def test_verbose_shows_where(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go) -> None:
-    monkeypatch.setattr(run_module, "analyze", lambda image, settings: 1 / 0)
+    monkeypatch.setattr(work, "analyze", lambda image, settings: 1 / 0)
     heard = go(images / "a.npy", tmp_path / "out", verbose=True).heard
     assert heard.trouble[1] == "Traceback (most recent call last):"
     assert heard.trouble[-1] == "ZeroDivisionError: division by zero"
@@ -111,7 +111,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_result(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run_module.store, "write_results", full)
+    monkeypatch.setattr(work.store, "write_results", full)
     ran = go([images / "a.npy"], output, replace(request_small, fresh=True))
     assert ran.statuses == ["failed"]
     assert "No space left on device" in ran.heard.trouble[0]
@@ -133,7 +133,7 @@ def test_a_foreign_folder_of_that_name_is_not_touched(images: Path, tmp_path: Pa
 def test_unwritable_output_fails_before_computing(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
 ) -> None:
-    monkeypatch.setattr(run_module, "analyze", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr(work, "analyze", lambda *_: pytest.fail("computed"))
     (tmp_path / "out").write_text("a file in the way")
     with pytest.raises(FftscapeError, match="out"):
         go(images, tmp_path / "out")
@@ -143,14 +143,14 @@ def test_interrupted_keeps_what_is_finished_and_writes_the_summary(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
 ) -> None:
     output = tmp_path / "out"
-    original = run_module.store.write_results
+    original = work.store.write_results
 
     def stopped(record: Any, folder: Path) -> None:
         original(record, folder)
         if record.image.name == "b":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_module.store, "write_results", stopped)
+    monkeypatch.setattr(work.store, "write_results", stopped)
     with pytest.raises(KeyboardInterrupt):
         go(images, output)
     assert [(row["result"], row["status"]) for row in rows(output / "summary.csv")] == [("a", "done")]
@@ -165,7 +165,7 @@ def test_an_interrupt_counts_more_than_a_summary_that_cannot_be_written(
         (tmp_path / "out" / "summary.csv").mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run_module, "analyze", stopped)
+    monkeypatch.setattr(work, "analyze", stopped)
     with pytest.raises(KeyboardInterrupt):
         go(images, tmp_path / "out")
     monkeypatch.undo()
@@ -182,7 +182,7 @@ def test_warnings_are_lines_and_foreign_ones_are_not_shown(
         warnings.warn("divide by zero", RuntimeWarning, stacklevel=1)
         return analyze(image, settings=settings)
 
-    monkeypatch.setattr(run_module, "analyze", warned)
+    monkeypatch.setattr(work, "analyze", warned)
     assert go([images / "a.npy"], tmp_path / "out").heard.trouble == [f"{images / 'a.npy'}: warning: look here"]
 
 

@@ -19,6 +19,11 @@ class Problem:
     source: str
     reason: str
 
+    @property
+    def title(self) -> str:
+        """The input as lists name it."""
+        return self.source
+
 
 @dataclass(frozen=True)
 class Found:

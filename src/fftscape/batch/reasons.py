@@ -20,8 +20,6 @@ def reason_of(error: Exception, path: Path) -> str:
     sentence = without_name(" ".join(str(error).split()), path)
     if isinstance(error, FftscapeError):
         return sentence
-    if isinstance(error, MemoryError):
-        return f"not enough memory ({sentence or 'no more to be had'}); analyse a part of the image."
     if isinstance(error, OSError):
         return f"{error.strerror or sentence}: {error.filename or path}."
     kind = type(error).__name__

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import contextlib
-import time
-import traceback
-import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from fftscape.batch.discovery import find_inputs
-from fftscape.batch.names import FINGERPRINT, ORIGIN
-from fftscape.batch.outcome import Outcome, Status
+from fftscape.batch.crew import Crew, Errand, Lost
+from fftscape.batch.discovery import Problem, find_inputs
+from fftscape.batch.ledger import batch_mark, forget, keep, outcomes_of_all
+from fftscape.batch.lock import sole_writer, summary_writer
+from fftscape.batch.outcome import Outcome
+from fftscape.batch.portion import WHOLE, Portion
 from fftscape.batch.progress import Reporter
-from fftscape.batch.reasons import reason_of, without_name
-from fftscape.batch.summary import strongest_d_spacings, told, write_summary
+from fftscape.batch.reasons import without_name
+from fftscape.batch.resources import Resources
+from fftscape.batch.summary import write_summary
 from fftscape.batch.tasks import Request, Task, plan
-from fftscape.files import formats, result_folder, store
-from fftscape.model.errors import FftscapeWarning, UnreadableFileError
-from fftscape.pipeline import analyze
-from fftscape.views.report import REPORT
+from fftscape.batch.work import Treated, treat
+from fftscape.files import formats, result_folder
 
 
-def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Reporter) -> tuple[Outcome, ...]:
+def run(
+    inputs: Sequence[str],
+    output: Path,
+    *,
+    request: Request,
+    resources: Resources,
+    reporter: Reporter,
+    portion: Portion = WHOLE,
+) -> tuple[Outcome, ...]:
     """Analyse every image that the inputs stand for and summarise the output folder.
 
     An image whose result is published, intact and made from the same content with the same
@@ -38,126 +44,115 @@ def run(inputs: Sequence[str], output: Path, *, request: Request, reporter: Repo
         Folder for the results; made where it does not exist.
     request : Request
         What is wanted of every image.
+    resources : Resources
+        What the run may take of the machine; results do not depend on it.
     reporter : Reporter
         Where lines and progress go.
+    portion : Portion
+        Which of the images to analyse. Portions may share the output folder at the same time; the
+        summary is of all that have ended.
 
     Returns
     -------
     tuple of Outcome
-        First the inputs that stand for no image, then one for each image in the order of the inputs.
+        Of this portion. First the inputs that stand for no image, then one for each image in the order of the inputs.
 
     Raises
     ------
     UnwritableOutputError
-        If the output folder cannot be written to; nothing has been computed then.
+        If the output folder cannot be written to, or another run writes there; nothing has been
+        computed then.
     """
     result_folder.ensure_writable(output)
-    result_folder.clean(output)
-    found = find_inputs(inputs, suffixes=formats.SUFFIXES, output=output)
-    for remark in found.remarks:
-        reporter.say(remark)
-    todo = plan(found, request, output)
-    outcomes = [Outcome(problem.source, "", "failed", reason=problem.reason) for problem in todo.problems]
-    for outcome in outcomes:
-        reporter.error(outcome.line(output))
-    try:
-        with reporter.counting(len(todo.tasks)):
-            for task in todo.tasks:
-                image = _Image(task, output, request, reporter)
-                outcomes.append(image.outcome())
-                image.report(outcomes[-1])
-    except BaseException:
-        with contextlib.suppress(Exception):  # what ended the run is what the user must hear of
-            write_summary(output, outcomes)
-        raise
-    write_summary(output, outcomes)
-    return tuple(outcomes)
-
-
-@dataclass
-class _Image:
-    """One image on its way from its file to its published folder."""
-
-    task: Task
-    output: Path
-    request: Request
-    reporter: Reporter
-    notes: list[str] = field(default_factory=list)
-    caught: list[warnings.WarningMessage] = field(default_factory=list)
-    trace: str = ""
-
-    def outcome(self) -> Outcome:
-        """Do it and return what became of it, whatever happens."""
-        began = time.perf_counter()
-        reason = ""
+    with sole_writer(output, portion, warn=reporter.warn):
+        batch = _Batch(output, request, reporter, portion)
+        batch.clean()
         try:
-            with warnings.catch_warnings(record=True) as self.caught:
-                warnings.simplefilter("always")
-                status = self._publish()
-            result = told(self.folder)
-        except Exception as error:  # whatever its fault, one image must never cost another
-            status, result, reason = "failed", {}, reason_of(error, self.task.part.path)
-            self.trace = traceback.format_exc()
-        seconds = None if status == "unchanged" else round(time.perf_counter() - began, 2)
-        part = self.task.part
-        asked = {"channel": part.channel or "", "frame": part.frame}
-        return Outcome(str(part.path), self.task.name, status, seconds, reason, result, asked)
+            with Crew(resources, verbose=reporter.verbose) as crew:
+                batch.do(inputs, crew)
+        except BaseException:
+            with contextlib.suppress(Exception):  # what ended the run is what the user must hear of
+                batch.close()
+            raise
+        return batch.close()
 
-    def report(self, outcome: Outcome) -> None:
+
+class _Batch:
+    """The images of one run, as far as they are done."""
+
+    def __init__(self, output: Path, request: Request, reporter: Reporter, portion: Portion) -> None:
+        self.output, self.request, self.reporter, self.portion = output, request, reporter, portion
+        self.outcomes: dict[int, Outcome] = {}
+        self.mark = ""
+
+    def clean(self) -> None:
+        """Clear up what killed processes left, where no other portion may be at it."""
+        if self.portion.count == 1:
+            result_folder.clean(self.output)
+            forget(self.output)
+
+    def do(self, inputs: Sequence[str], crew: Crew) -> None:
+        """Find the images and analyse each."""
+        found = find_inputs(inputs, suffixes=formats.SUFFIXES, output=self.output)
+        for remark in found.remarks:
+            self.reporter.say(remark)
+        todo = plan(found, self.request, self.output, crew)
+        everything: list[Problem | Task] = [*todo.problems, *todo.tasks]
+        self.mark = batch_mark([item.title for item in everything])
+        tasks = {}
+        for number, item in self.portion.of(everything).items():
+            if isinstance(item, Task):
+                tasks[number] = item
+                continue
+            self.outcomes[number] = Outcome(item.source, "", "failed", reason=item.reason)
+            self.reporter.error(self.outcomes[number].line(self.output))
+        self._analyse(tasks, crew)
+
+    def close(self) -> tuple[Outcome, ...]:
+        """Clear up, write the summary and return the outcomes in the order of the inputs."""
+        ordered = tuple(self.outcomes[number] for number in sorted(self.outcomes))
+        self.clean()
+        if self.portion.count == 1:
+            write_summary(self.output, ordered)
+            return ordered
+        with summary_writer(self.output):
+            keep(self.output, self.portion, self.mark, self.outcomes)
+            write_summary(self.output, outcomes_of_all(self.output, self.portion, self.mark))
+        return ordered
+
+    def _analyse(self, tasks: dict[int, Task], crew: Crew) -> None:
+        numbers, listed = list(tasks), list(tasks.values())
+        if remark := crew.resources.remark(len(listed)):
+            self.reporter.say(remark)
+        errands = [Errand(task.part.path, (task, self.output, self.request)) for task in listed]
+        with self.reporter.counting(len(errands)):
+            done = crew.map(
+                treat, errands, on_stage=lambda place, stage: self.reporter.stage(listed[place].name, stage)
+            )
+            for place, value in done:
+                treated = _failed(listed[place], value) if isinstance(value, Lost) else value
+                self.outcomes[numbers[place]] = treated.outcome
+                self._report(treated, listed[place].part.path)
+
+    def _report(self, treated: Treated, path: Path) -> None:
         """Print the outcome with what was noticed on the way."""
-        reporter, source = self.reporter, outcome.title
+        reporter, outcome = self.reporter, treated.outcome
         reporter.advance()
-        given = {" ".join(str(warning.message).split()): warning.category for warning in self.caught}
-        for sentence, category in given.items():
-            if issubclass(category, FftscapeWarning):
-                reporter.warn(f"{source}: warning: {without_name(sentence, self.task.part.path)}")
+        for remark in treated.remarks:
+            if remark.is_ours:
+                reporter.warn(f"{outcome.title}: warning: {without_name(remark.sentence, path)}")
             else:
-                reporter.detail(f"{source}: {category.__name__}: {sentence}")
+                reporter.detail(f"{outcome.title}: {remark.kind}: {remark.sentence}")
         if outcome.status == "failed":
             reporter.error(outcome.line(self.output))
-            reporter.detail(self.trace)
+            reporter.detail(treated.trace)
             return
         reporter.say(outcome.line(self.output))
-        for note in dict.fromkeys(self.notes):
+        given = {remark.sentence for remark in treated.remarks}
+        for note in treated.notes:
             if note not in given:
                 reporter.say(f"  {note}")
 
-    @property
-    def folder(self) -> Path:
-        """Where the result is published."""
-        return self.output / self.task.name
 
-    def _publish(self) -> Status:
-        part, request = self.task.part, self.request
-        self._stage("looking for an earlier result")
-        mark = part.fingerprint(request) if part.path.is_file() else ""
-        if mark and not request.fresh and self._is_finished(mark):
-            return "unchanged"
-        self._stage("reading")
-        image = formats.read(part.path, channel=part.channel, frame=part.frame, pixel_size=request.pixel_size)
-        self._stage("analysing")
-        record = analyze(image, settings=request.settings)
-        self.notes += [*image.notes, *record.notes]
-        result_folder.publish(
-            self.output,
-            self.task.name,
-            write=lambda folder: record.write(folder, report=request.report, on_stage=self._stage),
-            manifest={
-                **store.manifest(record),
-                "strongest_d_spacings": strongest_d_spacings(record),
-                ORIGIN: self.task.origin.plain(),
-                FINGERPRINT: mark,
-            },
-        )
-        return "done"
-
-    def _is_finished(self, mark: str) -> bool:
-        try:
-            manifest = result_folder.read_manifest(self.folder)
-        except UnreadableFileError:
-            return False
-        enough = REPORT in manifest["files"] or not self.request.report
-        return manifest.get(FINGERPRINT) == mark and enough and not result_folder.check(self.folder)
-
-    def _stage(self, stage: str) -> None:
-        self.reporter.stage(self.task.name, stage)
+def _failed(task: Task, lost: Lost) -> Treated:
+    return Treated(task.outcome("failed", reason=without_name(lost.reason, task.part.path)), trace=lost.trace)

@@ -66,7 +66,7 @@ def closing_line(outcomes: Sequence[Outcome], output: Path) -> str:
     """
     count = Counter(outcome.status for outcome in outcomes)
     counts = ", ".join(f"{count[status]} {status}" for status in get_args(Status) if count[status])
-    return f"{counts}; gallery: {output / INDEX}"
+    return f"{counts or 'no image'}; gallery: {output / INDEX}"
 
 
 def told(folder: Path) -> dict[str, Any]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
+from fftscape.batch.crew import Crew, Errand, Lost
 from fftscape.batch.discovery import Found, Problem
 from fftscape.batch.names import Origin, folder_names
-from fftscape.batch.reasons import reason_of
+from fftscape.batch.outcome import Outcome, Status
+from fftscape.batch.reasons import reason_of, without_name
+from fftscape.batch.worker import READING
 from fftscape.files import formats
 from fftscape.files.sidecars import companions
 from fftscape.model.settings import Settings
@@ -84,6 +88,18 @@ class Task:
     origin: Origin
     name: str
 
+    @property
+    def title(self) -> str:
+        """The image as lists name it, whatever becomes of it."""
+        return self.outcome("failed").title
+
+    def outcome(
+        self, status: Status, *, seconds: float | None = None, reason: str = "", result: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """Return what became of it."""
+        asked = {"channel": self.part.channel or "", "frame": self.part.frame}
+        return Outcome(str(self.part.path), self.name, status, seconds, reason, result or {}, asked)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -93,7 +109,7 @@ class Plan:
     problems: tuple[Problem, ...]
 
 
-def plan(found: Found, request: Request, output: Path) -> Plan:
+def plan(found: Found, request: Request, output: Path, crew: Crew) -> Plan:
     """Return one task for each image that the files hold under this request.
 
     Parameters
@@ -104,26 +120,46 @@ def plan(found: Found, request: Request, output: Path) -> Plan:
         Its `frame` decides whether a stack is one task or one for each frame.
     output : Path
         Results that lie there keep their names.
+    crew : Crew
+        Opens the files, where that is needed.
     """
-    parts: list[Part] = []
     problems = list(found.problems)
-    for path in found.files:
-        try:
-            parts += _parts(path, request)
-        except Exception as error:  # whatever its fault, one file must never cost another
-            problems.append(Problem(str(path), reason_of(error, path)))
+    parts: list[Part] = []
+    for part in _asked_parts(found.files, request, crew):
+        if isinstance(part, Problem):
+            problems.append(part)
+        else:
+            parts += part
     origins = [Origin.of(part.path, output, channel=part.channel or "", frame=part.frame) for part in parts]
     names = folder_names(origins, output, mark=lambda number: _mark(parts[number], request))
     tasks = [Task(part, origin, name) for part, origin, name in zip(parts, origins, names, strict=True)]
     return Plan(tuple(tasks), tuple(problems))
 
 
-def _parts(path: Path, request: Request) -> list[Part]:
-    """Return what is asked of a file; it is opened only where that cannot be told otherwise."""
-    channel = None if request.channel is None else formats.chosen_channel(path, request.channel)
-    if request.frame != "all":
-        return [Part(path, channel, request.frame)]
-    return [Part(path, channel, frame) for frame in range(formats.count_frames(path, channel))]
+def _asked_parts(files: Sequence[Path], request: Request, crew: Crew) -> list[list[Part] | Problem]:
+    """Return what is asked of each file; they are opened only where that cannot be told otherwise."""
+    if request.channel is None and request.frame != "all":
+        return [[Part(path, None, request.frame)] for path in files]
+    errands = [Errand(path, (path, request)) for path in files]
+    asked = dict(crew.map(parts_of, errands, on_stage=lambda _place, _stage: None))
+    return [
+        Problem(str(path), without_name(asked[place].reason, path)) if isinstance(asked[place], Lost) else asked[place]
+        for place, path in enumerate(files)
+    ]
+
+
+def parts_of(path: Path, request: Request, *, on_stage: Callable[[str], None]) -> list[Part] | Problem:
+    """Open a file to see which of its images are asked for."""
+    on_stage(READING)
+    try:
+        channel = None if request.channel is None else formats.chosen_channel(path, request.channel)
+        if request.frame != "all":
+            return [Part(path, channel, request.frame)]
+        return [Part(path, channel, frame) for frame in range(formats.count_frames(path, channel))]
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever its fault, one file must never cost another
+        return Problem(str(path), reason_of(error, path))
 
 
 def _mark(part: Part, request: Request) -> str:

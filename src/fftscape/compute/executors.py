@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from contextvars import ContextVar
 from itertools import islice
 from typing import TypeVar
 
@@ -16,31 +15,6 @@ Result = TypeVar("Result")
 
 # Pieces that are under way at a time, for each thread: one to work on, one to go on with.
 _AHEAD = 2
-
-_n_threads: ContextVar[int | None] = ContextVar("n_threads", default=None)
-
-
-@contextmanager
-def threads_limited(count: int) -> Iterator[None]:
-    """Let the work inside use so many threads.
-
-    Parameters
-    ----------
-    count : int
-        At least 1.
-
-    Examples
-    --------
-    >>> with threads_limited(1):
-    ...     list(ordered(abs, [-1, 2]))
-    [1, 2]
-    """
-    token = _n_threads.set(max(1, count))
-    try:
-        yield
-    finally:
-        _n_threads.reset(token)
-
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
@@ -61,6 +35,15 @@ def one_blas_thread() -> Iterator[None]:
     with threadpool_limits(1, user_api="blas"):
         yield
 
+# Most threads of a pool in this process; None for as many as there are usable processors.
+_most_threads: int | None = None
+
+
+def limit_threads(count: int | None) -> None:
+    """Let pools of this process have at most `count` threads; None for no limit. Results do not depend on it."""
+    global _most_threads
+    _most_threads = count
+
 
 def for_each(function: Callable[[Piece], None], pieces: Iterable[Piece], *, n_threads: int | None = None) -> None:
     """Call `function` on every piece, on a pool of threads.
@@ -75,7 +58,7 @@ def for_each(function: Callable[[Piece], None], pieces: Iterable[Piece], *, n_th
     pieces : iterable
         What to call it on.
     n_threads : int, optional
-        Size of the pool; what `threads_limited` says, or the number of usable processors, by default.
+        Size of the pool; by default what `limit_threads` said, or else the number of usable processors.
 
     Examples
     --------
@@ -113,7 +96,7 @@ def ordered(
     >>> sum(ordered(lambda i: i * i, range(4)))
     14
     """
-    count = n_threads or _n_threads.get() or usable_processors()
+    count = n_threads or _most_threads or usable_processors()
     if count == 1:
         yield from map(function, pieces)
         return

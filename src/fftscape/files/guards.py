@@ -92,7 +92,7 @@ def translated_errors(path: Path, reader: str) -> Iterator[None]:
     try:
         with _quiet():
             yield
-    except FftscapeError:
+    except (FftscapeError, MemoryError):  # memory may be enough when nothing else runs; the file is not at fault
         raise
     except ModuleNotFoundError as error:
         raise _library_missing(path, error.name or "?") from error

@@ -1,0 +1,108 @@
+"""What workers are asked to do in tests: to crash, hang, eat memory, or to work as usual."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fftscape.batch import work
+from fftscape.batch.worker import READING
+from fftscape.compute import executors
+
+OnStage = Callable[[str], None]
+
+
+def work_on(what: str, stage: str, *, on_stage: OnStage) -> Any:
+    on_stage(stage)
+    return getattr(Behaviour, what)()
+
+
+def treat_oddly(task: Any, output: Path, request: Any, *, on_stage: OnStage) -> Any:
+    """Treat an image, but do in reading what the file's name says: 'b crash.npy'."""
+
+    def on_stage_oddly(stage: str) -> None:
+        on_stage(stage)
+        what = task.part.path.stem.partition(" ")[2]
+        if stage == READING and what:
+            getattr(Behaviour, what)()
+
+    return work.treat(task, output, request, on_stage=on_stage_oddly)
+
+
+class Behaviour:
+    """What can go wrong."""
+
+    @staticmethod
+    def well() -> int:
+        return os.getpid()
+
+    @staticmethod
+    def crash() -> None:
+        ctypes.string_at(0)
+
+    @staticmethod
+    def killed() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @staticmethod
+    def leave() -> None:
+        os._exit(3)
+
+    @staticmethod
+    def hang() -> None:
+        while True:
+            pass
+
+    @staticmethod
+    def sleep() -> None:
+        time.sleep(600)
+
+    @staticmethod
+    def pause() -> str:
+        time.sleep(1.5)
+        return "awake"
+
+    @staticmethod
+    def spin() -> str:
+        until = time.process_time() + 1.5
+        while time.process_time() < until:
+            pass
+        return "spun"
+
+    @staticmethod
+    def eat() -> None:
+        eaten = [np.ones(2**20) for _ in range(2**20)]
+        raise AssertionError(f"{len(eaten)} MiB fitted")
+
+    @staticmethod
+    def eat_half() -> int:
+        """Take more than a half of what two workers may have together, and less than all of it."""
+        return int(np.ones(110 * 2**20).size)
+
+    @staticmethod
+    def raises() -> None:
+        raise ZeroDivisionError("by\nzero")
+
+    @staticmethod
+    def unsendable() -> Any:
+        return lambda: None
+
+    @staticmethod
+    def chatter() -> str:
+        os.write(1, b"chatter on stdout\n")
+        os.write(2, b"chatter on stderr\n")
+        sys.stdout.write("chatter of Python\n")
+        sys.stdout.flush()
+        return "said"
+
+    @staticmethod
+    def bounds() -> tuple[str, int | None]:
+        return os.environ.get("OPENBLAS_NUM_THREADS", ""), executors._most_threads
