@@ -16,6 +16,7 @@ Result = TypeVar("Result")
 # Pieces that are under way at a time, for each thread: one to work on, one to go on with.
 _AHEAD = 2
 
+
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Let matrix products inside use one thread each.
@@ -34,6 +35,7 @@ def one_blas_thread() -> Iterator[None]:
 
     with threadpool_limits(1, user_api="blas"):
         yield
+
 
 # Most threads of a pool in this process; None for as many as there are usable processors.
 _most_threads: int | None = None

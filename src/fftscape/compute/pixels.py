@@ -96,7 +96,7 @@ def scale_of(data: npt.NDArray[Any], *, centred: bool) -> Scale:
 
 def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     values = values.astype(np.float64)
-    return values[np.isfinite(values)]
+    return np.asarray(values[np.isfinite(values)])
 
 
 def _typical(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

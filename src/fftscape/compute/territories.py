@@ -174,11 +174,12 @@ def local_distances(
         _nearness(length, size, _NEIGHBOURHOOD * steps)
         for length, size, steps in zip(values.shape[:2], cell, span, strict=True)
     )
+    everywhere = np.ones(values.shape[:2], bool) if wanted is None else wanted
     distances = np.full((len(insides), *values.shape[:2]), np.inf, np.float32)
 
     def fill(tile: tuple[slice, slice]) -> None:
-        asked = slice(None) if wanted is None else wanted[tile]
-        if wanted is not None and not np.any(asked):
+        asked = everywhere[tile]
+        if not asked.any():
             return
         (rows, near_rows), (columns, near_columns) = (
             _reached(all_near, part) for all_near, part in zip(nearness, tile, strict=True)

@@ -139,7 +139,7 @@ def window_residual(spectra: Spectra, loadings: FloatArray, factors: FloatArray)
         left -= values
         norms = np.einsum("ij,ij->i", values, values)
         squares = np.divide(np.einsum("ij,ij->i", left, left), norms, out=np.zeros_like(norms), where=norms > 0)
-        return np.sqrt(squares)
+        return np.asarray(np.sqrt(squares))
 
     return np.concatenate([part for _, part in mapped(relative, spectra)])
 
@@ -166,7 +166,7 @@ def purest_spectra(spectra: Spectra, loadings: FloatArray) -> FloatArray:
     sums = loadings.sum(axis=1, dtype=np.float64)
     parts = loadings / np.where(sums > 0, sums, 1)[:, None]
     own = (parts >= _NEARLY * parts.max(axis=0)) & (parts.max(axis=0) > 0)
-    return weighted_sums(spectra, own) / np.maximum(own.sum(axis=0), 1)[:, None]
+    return np.asarray(weighted_sums(spectra, own) / np.maximum(own.sum(axis=0), 1)[:, None])
 
 
 def _energy(values: npt.NDArray[np.float32]) -> float:

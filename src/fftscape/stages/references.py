@@ -62,7 +62,7 @@ def mean_spectra(spectra: Spectra, regions: Regions) -> FloatArray:
         for fallback in (labels == index, np.ones_like(core)):
             if not chosen[:, index].any():
                 chosen[:, index] = fallback
-    return weighted_sums(spectra, chosen) / chosen.sum(axis=0)[:, None]
+    return np.asarray(weighted_sums(spectra, chosen) / chosen.sum(axis=0)[:, None])
 
 
 def agreement(regions: Regions, loadings: FloatArray, grid: WindowGrid) -> float:

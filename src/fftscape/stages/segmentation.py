@@ -216,21 +216,18 @@ def segment(assignment: Assignment, covered: BoolArray) -> Segmentation:
 
 def _assigned(distances: Iterable[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
     """Return the nearest component of each pixel, and how much nearer it is than the second: 1 where it is alone."""
-    labels, best, second = None, None, None
-    for index, distance in enumerate(distances):
-        if labels is None or best is None:
-            labels, best = np.zeros(distance.shape, np.int16), distance
-            continue
-        nearer = distance < best
-        labels[nearer] = index
-        farther = np.maximum(best, distance)
-        second = farther if second is None else np.minimum(second, farther)
+    others = iter(distances)
+    best = next(others)
+    labels = np.zeros(best.shape, np.int16)
+    second = np.full_like(best, np.inf)
+    alone = True
+    for index, distance in enumerate(others, 1):
+        alone = False
+        labels[distance < best] = index
+        second = np.minimum(second, np.maximum(best, distance))
         best = np.minimum(best, distance)
-    assert labels is not None
-    assert best is not None
-    if second is None:
-        return labels, np.ones_like(best)
-    return labels, (second - best) / np.maximum(second + best, np.float32(1e-12))
+    margin = np.ones_like(best) if alone else (second - best) / np.maximum(second + best, np.float32(1e-12))
+    return labels, margin.astype(np.float32, copy=False)
 
 
 def _counted(labels: npt.NDArray[np.int16], band: slice, count: int) -> tuple[FloatArray, FloatArray]:
