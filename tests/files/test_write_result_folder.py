@@ -68,6 +68,33 @@ def test_the_manifest_is_written_last(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["gold"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="folders cannot be synced there")
+def test_everything_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def synced(handle: int) -> None:
+        events.append(os.readlink(f"/proc/self/fd/{handle}"))
+        fsync(handle)
+
+    def renamed(old: str, new: str) -> None:
+        events.append("rename")
+        rename(old, new)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "rename", renamed)
+    result = publish(tmp_path / "out", "gold", write=write_old, manifest={})
+    before, after = events[: events.index("rename")], events[events.index("rename") + 1 :]
+    staging = before[-1]
+    everything = {str(path.relative_to(result)) for path in result.rglob("*")} | {"."}
+    assert {os.path.relpath(path, staging) for path in before} == everything
+    assert MANIFEST in everything
+    # A folder's entries must be there before it is synced itself.
+    for place, path in enumerate(before):
+        assert not any(later.startswith(f"{path}/") for later in before[place:])
+    assert after == [str(tmp_path / "out")]
+
+
 def test_equal_results_have_equal_bytes(result: Path, tmp_path: Path) -> None:
     again = publish(tmp_path / "elsewhere", "gold", write=write_old, manifest={"n_components": 2})
     assert content(again) == content(result)

@@ -27,6 +27,7 @@ MANIFEST = "result.json"
 STORE = "result.zarr"
 STAGING = ".fftscape-staging-"
 PREVIOUS = ".fftscape-previous-"
+TRIAL = ".fftscape-trial-"
 # What desktops leave behind in any folder that someone looks into.
 DESKTOP_FILES = {".DS_Store", "Thumbs.db", "desktop.ini", ".directory"}
 
@@ -101,6 +102,9 @@ def clean(folder: str | os.PathLike[str]) -> None:
         _clear(folder, STAGING)
         for left in sorted(folder.glob(f"{PREVIOUS}*")):
             _restore(left)
+        for left in sorted(folder.glob(f"{TRIAL}*")):
+            with suppress(FileNotFoundError):
+                left.rmdir()
 
 
 def ensure_writable(folder: str | os.PathLike[str]) -> None:
@@ -112,11 +116,12 @@ def ensure_writable(folder: str | os.PathLike[str]) -> None:
         If nothing can be written there.
     """
     folder = Path(folder)
-    trial = folder / f".fftscape-trial-{uuid.uuid4().hex}"
+    trial = folder / f"{TRIAL}{uuid.uuid4().hex}"
     with named_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         trial.mkdir()
-        trial.rmdir()
+        with suppress(FileNotFoundError):  # another run has just cleared up
+            trial.rmdir()
 
 
 def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:

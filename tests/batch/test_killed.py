@@ -1,0 +1,120 @@
+"""Killed at any call and at any time, a batch keeps its promises and goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fftscape.batch.verify import verify
+from fftscape.files.result_folder import MANIFEST, check
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+KILL_POINTS = Path(__file__).with_name("kill_points.py")
+SMALL = ("--window", "24x20", "--step", "24x20", "--components", "2", "--no-report", "--memory", "2GiB")
+
+
+@pytest.fixture
+def quick_folder(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where there is one: syncing thousands of files to a disk takes most of the time."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def run(inputs: list[Path], output: Path, *options: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    command = [*before, sys.executable, "-m", "fftscape", "run", *map(str, inputs), "-o", str(output), *SMALL, *options]
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+
+
+def content(output: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(output)): path.read_bytes() for path in output.glob("*/**/*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("first", "stride"), [(150, 400), pytest.param(random.randrange(1, 9), 9, marks=pytest.mark.long)]
+)
+def test_killed_at_a_call(quick_folder: Path, first: int, stride: int) -> None:
+    command = [sys.executable, str(KILL_POINTS), str(quick_folder / "work"), str(first), str(stride)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3600)
+    assert ran.returncode == 0, ran.stderr
+    report = json.loads(ran.stdout)
+    print(f"calls from {first} in steps of {stride}: {report}")  # noqa: T201  # the seed, should it fail
+    assert report["points"] >= (report["new"] + report["replaced"]) // stride - 1 > 1
+    assert report["broken"] == {}
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [
+        ("renameat2", 1),
+        *(pytest.param("fsync", number, marks=pytest.mark.long) for number in (1, 40, 80, 160)),
+        pytest.param("rename", 1, marks=pytest.mark.long),
+        pytest.param("mkdir", 20, marks=pytest.mark.long),
+        pytest.param("unlink", 1, marks=pytest.mark.long),
+    ],
+)
+def test_workers_killed_at_a_system_call_leave_the_old_results(
+    images: Path, tmp_path: Path, call: str, number: int
+) -> None:
+    inputs, output = [images / "a.npy", images / "b.npy"], tmp_path / "out"
+    assert run(inputs, output).wait(300) == 0
+    before = content(output)
+    strace = ("strace", "-f", "-o", str(tmp_path / "trace"), "-e", f"inject={call}:signal=SIGKILL:when={number}")
+    # The counter of strace is each process's own, so the worker is killed, and the one that takes its place.
+    process = run(inputs, output, "--fresh", "--jobs", "1", before=strace)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 1, (out, err)
+    assert [line.partition(", perhaps")[0] for line in err.splitlines()] == [
+        f"{path}: its process was killed while writing data" for path in inputs
+    ]
+    assert not list(output.glob(".*"))
+    assert content(output) == before
+    again = run(inputs, output)
+    out, _ = again.communicate(timeout=300)
+    assert (again.returncode, out.count("unchanged, ")) == (0, 2)
+
+
+@pytest.mark.long
+def test_killed_at_random_times(tmp_path: Path) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201
+    dice = random.Random(seed)
+    inputs = []
+    y, x = np.mgrid[:72, :100]
+    for number in range(50):
+        inputs.append(tmp_path / f"image {number:02d}.npy")
+        np.save(inputs[-1], np.where(x < 50, np.sin(x * (0.6 + 0.01 * number)), np.sin(y * 1.2)).astype(np.float32))
+    whole, output = tmp_path / "whole", tmp_path / "out"
+    output.mkdir()
+    assert run(inputs, whole).wait(600) == 0
+    finished: dict[Path, int] = {}
+    for _ in range(30):
+        process = run(inputs, output, "--jobs", "2")
+        time.sleep(dice.uniform(0, 8))
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        for folder in output.glob("[!.]*/"):
+            assert check(folder) == ()
+        stamps = {path: path.stat().st_mtime_ns for path in output.glob(f"*/{MANIFEST}")}
+        assert finished.items() <= stamps.items()
+        finished = stamps
+    assert run(inputs, output).wait(600) == 0
+    assert content(output) == content(whole)
+    assert not list(output.glob(".*"))
+    assert len(verify(output)) == 50
