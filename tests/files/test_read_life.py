@@ -1,5 +1,6 @@
 """Life-science formats: axes, channels and scales, with stand-ins for the libraries (nothing free writes the files)."""
 
+import struct
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -7,8 +8,11 @@ import numpy as np
 import pytest
 
 from fftscape.files.formats import count_frames, list_images, read
+from fftscape.model.errors import UnreadableFileError
 
 STACK = np.arange(3 * 2 * 5 * 7, dtype=np.uint16).reshape(3, 2, 5, 7)
+
+LIF_HEAD = struct.pack("<IIBI", 0x70, 13, 0x2A, 4)
 
 
 class _Closing:
@@ -99,6 +103,7 @@ def test_lif(tmp_path, monkeypatch):
 
     _stand_in(monkeypatch, "liffile", LifFile=File)
     path = _file(tmp_path, "x.lif")
+    path.write_bytes(LIF_HEAD + bytes(64))
     assert [(info.channel, info.n_frames) for info in list_images(path)] == [
         ("first channel 0", 3), ("first channel 1", 3), ("second", 1),
     ]  # fmt: skip
@@ -106,3 +111,20 @@ def test_lif(tmp_path, monkeypatch):
     np.testing.assert_array_equal(loaded.data, STACK[1, 1])
     assert (loaded.pixel_size, loaded.unit) == (pytest.approx((200.0, 100.0)), "nm")
     np.testing.assert_array_equal(read(path, channel="second").data, STACK[0, 0])
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (LIF_HEAD[:9], "ends within its header"),
+        (struct.pack("<IIBI", 0x70, 13, 0x2A, 2**31), "its header claims 4294967296 bytes of text"),
+        (b"<?xml version=\"1.0\"?><LMSDataContainerHeader><Memory><Block File=\"other.tif\"/></Memory>",
+         "is not a Leica image file"),
+    ],
+)  # fmt: skip
+def test_what_is_named_lif_and_is_none(tmp_path, content, said):
+    """Leica's XML files name files that their library would open, wherever those are."""
+    pytest.importorskip("liffile")
+    (tmp_path / "x.lif").write_bytes(content)
+    with pytest.raises(UnreadableFileError, match=said):
+        read(tmp_path / "x.lif")

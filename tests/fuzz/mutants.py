@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import io
 import random
 import resource
+import shutil
 import struct
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import h5py
@@ -17,6 +21,8 @@ from PIL import Image
 from fftscape.batch.reasons import reason_of
 from fftscape.batch.worker import READING
 from fftscape.files.formats import list_images, read
+from fftscape.files.life import CZI_MAGIC, ND2_MAGIC
+from fftscape.model.image import Image as FftscapeImage
 
 # Numbers that headers are afraid of, in both byte orders.
 EXTREMES = [
@@ -50,12 +56,40 @@ def made_seeds(folder: Path) -> list[Path]:
     for name, options in (("plain", {}), ("packed", {"chunks": (16, 16), "compression": "gzip"})):
         with h5py.File(folder / f"{name}.h5", "w") as file:
             file.create_dataset("data", data=image, **options).attrs["units"] = "nm"
+    # No example of these is free: their first bytes, and then anything.
+    anything = np.random.default_rng(5).bytes(3000)
+    for suffix, magic in (
+        ("nd2", ND2_MAGIC),
+        ("czi", CZI_MAGIC),
+        ("lif", b"\x70\0\0\0\x10\0\0\0\x2a"),
+        ("mib", b"MQ1,000001,00384,01,"),
+    ):
+        (folder / f"anything.{suffix}").write_bytes(magic + anything)
     return sorted(folder.iterdir())
 
 
 def mutant(content: bytes, other: bytes, dice: random.Random) -> bytes:
-    """Return a file with something wrong: bits flipped, cut, spliced with another, or numbers in it made extreme."""
+    """Return a file with something wrong: bits flipped, cut, spliced with another, or numbers in it made extreme.
+
+    Every second time what is wrong is inside a packed stream, whose own sums are right: else they would
+    find all damage, and what reads the content would never be tried.
+    """
+    if content[:3] == b"BZh" and dice.random() < 0.5:
+        return bz2.compress(mutant(bz2.decompress(content), bz2.decompress(other), dice))
+    if content[:2] == b"PK" and dice.random() < 0.5:
+        return _repacked(content, dice)
     return dice.choice(MUTATIONS)(bytearray(content), other, dice)
+
+
+def _repacked(content: bytes, dice: random.Random) -> bytes:
+    """Return a zip archive with something wrong in one of its members."""
+    fresh = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(fresh, "w", zipfile.ZIP_DEFLATED) as other:
+        members = {name: archive.read(name) for name in archive.namelist()}
+        chosen = dice.choice(list(members))
+        for name, member in members.items():
+            other.writestr(name, mutant(member, member, dice) if name == chosen else member)
+    return fresh.getvalue()
 
 
 def _flipped(content: bytearray, _other: bytes, dice: random.Random) -> bytes:
@@ -104,22 +138,39 @@ def _place(content: bytearray, dice: random.Random) -> int:
     return dice.choice((dice.randrange(min(end, 512)), dice.randrange(end), dice.randrange(max(0, end - 512), end)))
 
 
-def read_mutant(path: Path, *, on_stage: Callable[[str], None]) -> tuple[str, float, int]:
-    """Read a file as a run would; return the reason ('' where there is an image), seconds and the peak of MiB."""
+def write_mutant(seed: Path, kin: Sequence[Path], label: str, folder: Path) -> Path:
+    """Write one mutant of a file, the same one for the same label, and beside it what belongs to it."""
+    dice = random.Random(label)
+    folder.mkdir(parents=True)
+    for beside in seed.parent.glob(f"{seed.stem.removesuffix('_1')}*"):
+        if beside.suffix in {".emi", ".ser", ".rpl", ".raw"}:
+            shutil.copyfile(beside, folder / beside.name)
+    path = folder / seed.name
+    path.write_bytes(mutant(seed.read_bytes(), dice.choice(kin).read_bytes(), dice))
+    return path
+
+
+def read_mutant(
+    seed: Path, kin: Sequence[Path], label: str, folder: Path, *, on_stage: Callable[[str], None]
+) -> tuple[str, float, int]:
+    """Read a mutant as a run would; return the reason ('' where there is an image), seconds and the peak of MiB."""
+    path = write_mutant(seed, kin, label, folder)
     on_stage(READING)
     began = time.process_time()
     try:
         list_images(path)
-        image = read(path)
-        reason = ""
-        if (
-            image.data.ndim != 2
-            or image.data.dtype.kind not in "biuf"
-            or not all(0 < s < 1e300 for s in image.pixel_size)
-        ):
-            reason = f"WRONG: {image.data.shape} {image.data.dtype} {image.pixel_size}"
+        reason = _odd(read(path))
     except MemoryError:
         raise
     except Exception as error:  # as in a run
         reason = reason_of(error, path)
-    return reason, time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    seconds = time.process_time() - began
+    shutil.rmtree(folder)  # what kills its worker stays
+    return reason, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def _odd(image: FftscapeImage) -> str:
+    """Say what no image may be, '' where all is well."""
+    if image.data.ndim == 2 and image.data.dtype.kind in "biuf" and all(0 < size < 1e300 for size in image.pixel_size):
+        return ""
+    return f"WRONG: {image.data.shape} {image.data.dtype} {image.pixel_size}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy.typing as npt
 from fftscape.files.calibration import Calibration, calibrate
 from fftscape.files.entry import ONLY_IMAGE, RGB, Axes, Entry, entries_along
 from fftscape.files.guards import load_extra
+from fftscape.model.errors import UnreadableFileError
 
 CZI_MAGIC = b"ZISRAWFILE"
 ND2_MAGIC = b"\xda\xce\xbe\x0a"
+_LIF_HEAD = struct.Struct("<IIBI")
 
 
 def read_nd2(path: Path) -> list[Entry]:
@@ -66,6 +69,7 @@ def read_czi(path: Path) -> list[Entry]:
 def read_lif(path: Path) -> list[Entry]:
     """List the images and channels of a Leica LIF file."""
     liffile = load_extra("liffile", "bio", path)
+    _check_lif(path)
     entries: list[Entry] = []
     with liffile.LifFile(str(path)) as file:
         for index, image in enumerate(file.images):
@@ -77,6 +81,21 @@ def read_lif(path: Path) -> list[Entry]:
             letters = "".join(str(name)[0] for name in image.dims)
             entries += _entries_of(letters, tuple(image.shape), _lif_pixels(path, index), base)
     return entries
+
+
+def _check_lif(path: Path) -> None:
+    """Refuse what liffile would open too: Leica's XML files, which name other files, and claims of vast headers."""
+    with path.open("rb") as file:
+        head = file.read(_LIF_HEAD.size)
+    if len(head) < _LIF_HEAD.size:
+        raise UnreadableFileError(f"{path}: is cut short or damaged: it ends within its header")
+    first, _, second, n_letters = _LIF_HEAD.unpack(head)
+    if (first, second) != (0x70, 0x2A):
+        raise UnreadableFileError(f"{path}: is not a Leica image file (.lif), only named like one")
+    if 2 * n_letters > path.stat().st_size:
+        raise UnreadableFileError(
+            f"{path}: its header claims {2 * n_letters} bytes of text; it is cut short or damaged"
+        )
 
 
 def _lif_pixels(path: Path, index: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ PLUGINS: Mapping[str, tuple[str, ...]] = {
     ".img": ("jeol", "hamamatsu"), ".sur": ("digitalsurf",), ".pro": ("digitalsurf",),
     ".unf": ("semper",), ".tvips": ("tvips",), ".rpl": ("ripple",), ".mib": ("quantumdetector",),
 }  # fmt: skip
+# Bruker's spectra are unpacked by compiled code that trusts the file: damaged ones crash it. Images are enough.
+OPTIONS: Mapping[str, Mapping[str, Any]] = {"bruker": {"select_type": "image"}}
+_MOST_UNPACKED = 2**28
 
 
 def read_rosetta(path: Path) -> list[Entry]:
@@ -59,11 +63,13 @@ def read_rosetta(path: Path) -> list[Entry]:
 def _signals(path: Path, opened: Path) -> list[dict[str, Any]]:
     """Read all signals of a file with the first plugin that can."""
     failures: list[Exception] = []
+    if opened.suffix.lower() == ".elid":
+        _check_stream(path)
     for plugin in PLUGINS[opened.suffix.lower()]:
         reader = load_extra(f"rsciio.{plugin}", "em", path).file_reader
         try:
             with no_printing():
-                return list(reader(str(opened)))
+                return list(reader(str(opened), **OPTIONS.get(plugin, {})))
         except ModuleNotFoundError:
             raise
         except Exception as error:
@@ -72,6 +78,21 @@ def _signals(path: Path, opened: Path) -> list[dict[str, Any]]:
         f"{path}: RosettaSciIO could not read it ({type(failures[0]).__name__}: {first_line(failures[0])}); "
         "if the microscope's program opens it, export it from there as TIFF"
     ) from failures[0]
+
+
+def _check_stream(path: Path) -> None:
+    """Refuse an .elid whose packed stream does not end: RosettaSciIO would wait for its end for ever."""
+    unpacker, unpacked = bz2.BZ2Decompressor(), 0
+    with path.open("rb") as file:
+        while not unpacker.eof:
+            packed = file.read(2**16) if unpacker.needs_input else b""
+            if unpacker.needs_input and not packed:
+                raise UnreadableFileError(f"{path}: is cut short or damaged: its packed data do not end")
+            unpacked += len(unpacker.decompress(packed, 2**20))
+            if unpacked > _MOST_UNPACKED:
+                raise UnreadableFileError(
+                    f"{path}: its packed data fill more than {_MOST_UNPACKED} bytes, more than such a file holds"
+                )
 
 
 def _signal_entries(signal: Mapping[str, Any], index: int) -> list[Entry]:

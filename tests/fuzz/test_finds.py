@@ -1,0 +1,56 @@
+"""What fuzzing has found, kept: each file with the sentence that it gets now."""
+
+from __future__ import annotations
+
+import bz2
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from fftscape.files.formats import read
+from fftscape.model.errors import UnreadableFileError
+
+
+# 23% of Bruker's mutants crashed the reader: its compiled unpacker of spectra, which are not asked for any more.
+@pytest.mark.parametrize("number", [4, 12, 18, 21, 22, 23, 24])
+def test_spectra_of_bruker_are_not_unpacked(
+    mutants: ModuleType, shared_data: Path, tmp_path: Path, number: int
+) -> None:
+    pytest.importorskip("rsciio")
+    seed = shared_data / "vendor" / "bruker_hitachi.bcf"
+    path = mutants.write_mutant(seed, [seed], f"1 {seed.name} {number}", tmp_path / "x")
+    with suppress(UnreadableFileError):  # some are damaged elsewhere, too
+        assert read(path).shape == (240, 320)
+
+
+def test_only_images_are_asked_of_bruker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bruker = pytest.importorskip("rsciio.bruker")
+    asked = []
+    monkeypatch.setattr(bruker, "file_reader", lambda _name, **options: asked.append(options) or [])
+    (tmp_path / "x.bcf").write_bytes(b"x")
+    with pytest.raises(UnreadableFileError, match="holds no image"):
+        read(tmp_path / "x.bcf")
+    assert asked == [{"select_type": "image"}]
+
+
+# RosettaSciIO waits for ever for the end of a packed stream that was cut.
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda packed: packed[:-9], "cut short or damaged: its packed data do not end"),
+        (lambda packed: packed[:30], "cut short or damaged: its packed data do not end"),
+        (lambda packed: packed[:12], "cut short or damaged: its packed data do not end"),
+        (lambda packed: packed, "could not read it"),
+        (lambda _: bz2.compress(bytes(2**28 + 1)), "its packed data fill more than 268435456 bytes"),
+    ],
+)
+def test_packed_data_of_phenom_must_end(tmp_path: Path, damage: Callable[[bytes], bytes], said: str) -> None:
+    pytest.importorskip("rsciio")
+    content = struct.pack("<4siII", b"EID2", 4, 1, 0) + bytes(range(200))
+    (tmp_path / "x.elid").write_bytes(damage(bz2.compress(content)))
+    with pytest.raises(UnreadableFileError, match=said):
+        read(tmp_path / "x.elid")
