@@ -107,6 +107,9 @@ def test_what_is_too_large_for_a_share_is_done_alone_in_the_end(done: Done) -> N
     assert values[0] == 110 * 2**20
     (lost,) = done("eat_half", memory=GIB).values()
     assert lost.reason.startswith("needs more than the 1 GiB of memory")
+    assert lost.reason.endswith("; it is damaged, or made to do harm; if it is neither, give a larger --memory.")
+    (lost,) = done("eat_half", memory=GIB, stage="analysing").values()
+    assert lost.reason.endswith("; give a larger --memory, a larger --step, or a part of the image.")
 
 
 def test_workers_go_on_and_are_shared_out(done: Done) -> None:
@@ -140,7 +143,7 @@ def test_nothing_is_left_behind(misbehaviour: Any, tmp_path: Path) -> None:
         place, pid = next(crew.map(misbehaviour.work_on, errands, on_stage=lambda *_: None))
         began = time.monotonic()
     assert place == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 300  # not the 600 s that the other sleeps
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 

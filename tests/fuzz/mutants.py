@@ -141,7 +141,7 @@ def _place(content: bytearray, dice: random.Random) -> int:
 def write_mutant(seed: Path, kin: Sequence[Path], label: str, folder: Path) -> Path:
     """Write one mutant of a file, the same one for the same label, and beside it what belongs to it."""
     dice = random.Random(label)
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)  # it may be tried again, alone
     for beside in seed.parent.glob(f"{seed.stem.removesuffix('_1')}*"):
         if beside.suffix in {".emi", ".ser", ".rpl", ".raw"}:
             shutil.copyfile(beside, folder / beside.name)

@@ -9,7 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
+import tifffile
 
 from fftscape.files.formats import read
 from fftscape.model.errors import UnreadableFileError
@@ -54,3 +56,23 @@ def test_packed_data_of_phenom_must_end(tmp_path: Path, damage: Callable[[bytes]
     (tmp_path / "x.elid").write_bytes(damage(bz2.compress(content)))
     with pytest.raises(UnreadableFileError, match=said):
         read(tmp_path / "x.elid")
+
+
+# 16,777,272 columns of single bits pass for 80 MiB, and were unpacked to 900.
+def test_single_bits_count_as_the_bytes_they_become(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, np.zeros((40, 56), bool), compression="zlib")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["ImageWidth"].overwrite(16_777_272)
+    with pytest.raises(UnreadableFileError, match=r"its header claims 40 x 16777272 pixels \(671090880 bytes\)"):
+        read(path)
+
+
+# Wrong byte counts of uncompressed pixels are forgiven, as some writers get them wrong; memory is taken for them.
+def test_byte_counts_far_beyond_the_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, np.zeros((40, 56), np.uint8))
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["StripByteCounts"].overwrite(2**31)
+    with pytest.raises(UnreadableFileError, match="claims 2147483648 bytes for a piece of the image, but the file has"):
+        read(path)

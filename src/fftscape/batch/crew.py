@@ -248,10 +248,11 @@ class Crew:
             return value.value
         if isinstance(value, Exhausted):
             what = f" ({value.sentence})" if value.sentence else ""
-            return Lost(
-                f"needs more than the {in_words(self.resources.memory)} of memory that this run may take{what}; "
-                "give a larger --memory, a larger --step, or a part of the image."
-            )
+            remedy = "give a larger --memory, a larger --step, or a part of the image."
+            if value.stage == READING:  # whether a file is as large as it says is not known before it is read
+                remedy = "it is damaged, or made to do harm; if it is neither, give a larger --memory."
+            most = in_words(self.resources.memory)
+            return Lost(f"needs more than the {most} of memory that this run may take{what}; {remedy}")
         if isinstance(value, Raised):
             return Lost(f"unexpected {value.sentence} (a fault of fftscape, please report it).", value.trace)
         return value

@@ -64,9 +64,18 @@ class Reply:
 
 @dataclass(frozen=True)
 class Exhausted:
-    """A call has ended because it may have no more memory."""
+    """A call has ended because it may have no more memory.
+
+    Parameters
+    ----------
+    sentence : str
+        What a library said about it.
+    stage : str
+        What it was doing.
+    """
 
     sentence: str
+    stage: str
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,11 @@ def serve(connection: Connection, *, be_silent: bool) -> None:
 
 
 def _done(call: Call, connection: Connection) -> Reply | Exhausted | Raised:
+    stage = ""
+
     def on_stage(name: str) -> None:
+        nonlocal stage
+        stage = name
         _limit_processor_time(call.reading_seconds if name == READING else 0)
         connection.send(Stage(name))
 
@@ -103,7 +116,7 @@ def _done(call: Call, connection: Connection) -> Reply | Exhausted | Raised:
     try:
         return Reply(call.function(*call.arguments, on_stage=on_stage))
     except MemoryError as error:
-        return Exhausted(" ".join(str(error).split()))
+        return Exhausted(" ".join(str(error).split()), stage)
     except Exception as error:  # whatever its fault, the worker goes on
         return Raised(f"{type(error).__name__}: {' '.join(str(error).split())}", traceback.format_exc())
     finally:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.entry import ALPHA, ONLY_IMAGE, RGB, Axes, Entry, entries_along
-from fftscape.files.guards import check_claim
+from fftscape.files.guards import HARMLESS_BYTES, check_claim
 from fftscape.files.pixels import is_turned, looked_up, upright
 from fftscape.files.tiff_dialects import calibration_of, channel_names, metadata_of
 from fftscape.model.errors import UnreadableFileError
@@ -166,8 +166,15 @@ def _check_page(path: Path, page: Any) -> None:
     stored = sum(page.databytecounts) if packed else size - min(page.dataoffsets, default=size)
     shape = (int(keyframe.imagelength), int(keyframe.imagewidth))
     samples = int(keyframe.samplesperpixel)
-    n_bytes = (shape[0] * shape[1] * samples * int(np.max(keyframe.bitspersample)) + 7) // 8
+    bits = int(np.max(keyframe.bitspersample))
+    # Single bits are unpacked to bytes, which is what takes memory.
+    n_bytes = (shape[0] * shape[1] * samples * (max(8, bits) if packed else bits) + 7) // 8
     check_claim(path, shape, n_bytes, stored, packed=packed)
+    if max(page.databytecounts, default=0) > max(size, HARMLESS_BYTES):  # taken as memory before it is read
+        raise UnreadableFileError(
+            f"{path}: its header claims {max(page.databytecounts)} bytes for a piece of the image, but the file has "
+            f"{size} bytes; it is damaged"
+        )
     if packed and ends and max(ends) > size:
         raise UnreadableFileError(
             f"{path}: the file is cut short: its pixels should reach to byte {max(ends)}, it has {size} bytes"
