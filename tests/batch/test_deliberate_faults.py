@@ -36,7 +36,7 @@ FAULTS = {
         "                _sync(staging)\n"
         "                _put(staging, target)\n"
         "                (target / MANIFEST).write_bytes(_sealed(document))\n",
-        "tests/batch/test_killed.py::test_killed_at_a_call",
+        "tests/batch/test_killed.py::test_killed_or_refused_at_a_call",
     ),
     "written in its own place": (
         "files/result_folder.py",

@@ -1,4 +1,4 @@
-"""Killed at any call and at any time, a batch keeps its promises and goes on where it was."""
+"""Killed or refused at any call and at any time, a batch keeps its promises and goes on where it was."""
 
 from __future__ import annotations
 
@@ -45,17 +45,19 @@ def content(output: Path) -> dict[str, bytes]:
     return {str(path.relative_to(output)): path.read_bytes() for path in output.glob("*/**/*") if path.is_file()}
 
 
+@pytest.mark.parametrize("how", ["kill", "error"])
 @pytest.mark.parametrize(
     ("first", "stride"), [(150, 400), pytest.param(random.randrange(1, 9), 9, marks=pytest.mark.long)]
 )
-def test_killed_at_a_call(quick_folder: Path, first: int, stride: int) -> None:
-    command = [sys.executable, str(KILL_POINTS), str(quick_folder / "work"), str(first), str(stride)]
+def test_killed_or_refused_at_a_call(quick_folder: Path, first: int, stride: int, how: str) -> None:
+    command = [sys.executable, str(KILL_POINTS), str(quick_folder / "work"), str(first), str(stride), how]
     ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3600)
     assert ran.returncode == 0, ran.stderr
     report = json.loads(ran.stdout)
     print(f"calls from {first} in steps of {stride}: {report}")  # noqa: T201  # the seed, should it fail
     assert report["points"] >= (report["new"] + report["replaced"]) // stride - 1 > 1
     assert report["broken"] == {}
+    assert how == "kill" or report["told"] > 0
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
