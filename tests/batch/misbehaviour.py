@@ -40,6 +40,18 @@ def treat_oddly(task: Any, output: Path, request: Any, *, on_stage: OnStage) -> 
 class Behaviour:
     """What can go wrong."""
 
+    is_spoiled = False
+
+    @classmethod
+    def spoil(cls) -> int:
+        """Do as a library that keeps what a bad file told it, and then fails with good ones."""
+        cls.is_spoiled = True
+        raise ValueError
+
+    @classmethod
+    def spoiled(cls) -> bool:
+        return cls.is_spoiled
+
     @staticmethod
     def well() -> int:
         return os.getpid()

@@ -113,8 +113,18 @@ def test_what_is_too_large_for_a_share_is_done_alone_in_the_end(done: Done) -> N
 
 
 def test_workers_go_on_and_are_shared_out(done: Done) -> None:
-    assert len(set(done(*["well"] * 6, jobs=1).values())) == 1
-    assert len(set(done("pause", "well", "pause", "well", jobs=2).values()) - {"awake"}) <= 2
+    assert len(set(done(*["well"] * 6, jobs=1, stage="analysing").values())) == 1
+    assert len(set(done("pause", "well", "pause", "well", jobs=2, stage="analysing").values()) - {"awake"}) <= 2
+
+
+@pytest.mark.parametrize(("stage", "is_spoiled"), [(READING, False), ("analysing", True)])
+def test_a_worker_whose_reading_failed_is_replaced(done: Done, stage: str, is_spoiled: bool) -> None:
+    assert done("spoil", "spoiled", "spoiled", jobs=1, stage=stage)[2] is is_spoiled
+
+
+def test_a_worker_that_had_no_more_memory_is_replaced(done: Done) -> None:
+    before, _, after = done("well", "eat", "well", jobs=1, stage="analysing").values()
+    assert before != after
 
 
 @pytest.mark.parametrize(("n_calls", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1)])

@@ -11,6 +11,7 @@ import struct
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import h5py
@@ -155,6 +156,7 @@ def read_mutant(
 ) -> tuple[str, float, int]:
     """Read a mutant as a run would; return the reason ('' where there is an image), seconds and the peak of MiB."""
     path = write_mutant(seed, kin, label, folder)
+    is_readable = _is_readable(seed)
     on_stage(READING)
     began = time.process_time()
     try:
@@ -165,8 +167,24 @@ def read_mutant(
     except Exception as error:  # as in a run
         reason = reason_of(error, path)
     seconds = time.process_time() - began
+    if reason and is_readable:
+        try:
+            read(seed)
+        except Exception as error:  # a library keeps what it was told
+            reason = f"WRONG: after {reason!r} its good original gives {error!r}"
+    on_stage("clearing up")  # or else a new worker would be hired, which takes longer than all of this
     shutil.rmtree(folder)  # what kills its worker stays
     return reason, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@cache
+def _is_readable(seed: Path) -> bool:
+    """Tell whether a file can be read where nothing has been wrong with it; some want libraries that are not here."""
+    try:
+        read(seed)
+    except Exception:  # whatever it is
+        return False
+    return True
 
 
 def _odd(image: FftscapeImage) -> str:

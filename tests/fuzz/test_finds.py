@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import bz2
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -76,3 +78,39 @@ def test_byte_counts_far_beyond_the_file_are_refused(tmp_path: Path) -> None:
         file.pages[0].tags["StripByteCounts"].overwrite(2**31)
     with pytest.raises(UnreadableFileError, match="claims 2147483648 bytes for a piece of the image, but the file has"):
         read(path)
+
+
+IGOR = """
+import resource, struct, sys
+from pathlib import Path
+from fftscape.files.formats import read
+from fftscape.model.errors import UnreadableFileError
+resource.setrlimit(resource.RLIMIT_DATA, (2**30, resource.getrlimit(resource.RLIMIT_DATA)[1]))
+good, damaged = map(Path, sys.argv[1:])
+content = good.read_bytes()
+for place in range(8, 52, 4):
+    damaged.write_bytes(content[:place] + struct.pack("<i", 2**30) + content[place + 4 :])
+    try:
+        read(damaged)
+    except (UnreadableFileError, MemoryError):
+        pass
+    assert read(good).shape == (256, 256), place
+"""
+
+
+# igor2 kept a damaged header's counts, so that every good file after it wanted gigabytes: 295 of 333 mutants.
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
+def test_a_damaged_igor_wave_does_not_cost_the_next_one(shared_data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("igor2")
+    command = [sys.executable, "-c", IGOR, str(shared_data / "spm" / "pfm_domains_5um.ibw"), str(tmp_path / "x.ibw")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert ran.returncode == 0, ran.stderr[-2000:]
+
+
+# RosettaSciIO counted 2,147,483,647 frames one by one before it looked for them.
+@pytest.mark.parametrize("shape", [(8, 8, 2**31 - 1), (8, 0, 2), (8, -8, 2), (2**31 - 1,) * 3])
+def test_an_mrc_cannot_hold_more_pixels_than_bytes(tmp_path: Path, shape: tuple[int, int, int]) -> None:
+    pytest.importorskip("rsciio")
+    (tmp_path / "x.mrc").write_bytes(struct.pack("<4i", *shape, 2) + bytes(1008 + 8 * 8 * 4))
+    with pytest.raises(UnreadableFileError, match="its header claims"):
+        read(tmp_path / "x.mrc")

@@ -184,6 +184,9 @@ class Crew:
                     on_stage(worker.place, message.name)
                     continue
                 busy.remove(worker)
+                # Whoever did not come further than reading may be left in any state by what it read.
+                if worker in self._workers and (worker.stage == READING or isinstance(message, Exhausted)):
+                    self._dismiss([worker])
                 yield worker.place, message
 
     def _heard(self, busy: Sequence[_Worker]) -> Iterator[tuple[_Worker, Any]]:

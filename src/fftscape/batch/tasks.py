@@ -153,9 +153,9 @@ def parts_of(path: Path, request: Request, *, on_stage: Callable[[str], None]) -
     on_stage(READING)
     try:
         channel = None if request.channel is None else formats.chosen_channel(path, request.channel)
-        if request.frame != "all":
-            return [Part(path, channel, request.frame)]
-        return [Part(path, channel, frame) for frame in range(formats.count_frames(path, channel))]
+        frames = range(formats.count_frames(path, channel)) if request.frame == "all" else (request.frame,)
+        on_stage("choosing")
+        return [Part(path, channel, frame) for frame in frames]
     except MemoryError:
         raise
     except Exception as error:  # whatever its fault, one file must never cost another

@@ -6,6 +6,7 @@ All images come out as the surface lies: the y axis of the scanner points up on 
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def read_igor(path: Path) -> list[Entry]:
 
     A wave's first dimension is x; its y points up.
     """
-    wave = load_extra("igor2.binarywave", "spm", path).load(str(path))["wave"]
+    wave = _igor_wave(path)
     data = wave["wData"]
     if data.ndim not in (2, 3):
         raise UnreadableFileError(f"{path}: holds a wave of {data.ndim} dimension(s), not an image")
@@ -119,6 +120,17 @@ def read_igor(path: Path) -> list[Entry]:
         return [_held(names[0] if names else "image", image, calibration, metadata)]
     base = Entry(ONLY_IMAGE, image.shape[:2], image.dtype.name, calibration=calibration, metadata=metadata)
     return entries_along(Axes("CYX", (image.shape[2], *image.shape[:2]), names), lambda at: image[..., at[0]], base)
+
+
+def _igor_wave(path: Path) -> dict[str, Any]:
+    library = load_extra("igor2.binarywave", "spm", path)
+    try:
+        return dict(library.load(str(path))["wave"])
+    except BaseException:
+        # The library keeps what a damaged header claimed, and then cannot read good files any more.
+        for name in [name for name in sys.modules if name.partition(".")[0] == "igor2"]:
+            del sys.modules[name]
+        raise
 
 
 def read_matrix(path: Path) -> list[Entry]:

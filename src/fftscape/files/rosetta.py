@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bz2
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ PLUGINS: Mapping[str, tuple[str, ...]] = {
 # Bruker's spectra are unpacked by compiled code that trusts the file: damaged ones crash it. Images are enough.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {"bruker": {"select_type": "image"}}
 _MOST_UNPACKED = 2**28
+_MRC_HEAD = struct.Struct("<3i")
+_MOST_MRC_PIXELS_A_BYTE = 2  # of four bits each
 
 
 def read_rosetta(path: Path) -> list[Entry]:
@@ -63,8 +66,9 @@ def read_rosetta(path: Path) -> list[Entry]:
 def _signals(path: Path, opened: Path) -> list[dict[str, Any]]:
     """Read all signals of a file with the first plugin that can."""
     failures: list[Exception] = []
-    if opened.suffix.lower() == ".elid":
-        _check_stream(path)
+    check = CHECKS.get(opened.suffix.lower())
+    if check is not None:
+        check(path)
     for plugin in PLUGINS[opened.suffix.lower()]:
         reader = load_extra(f"rsciio.{plugin}", "em", path).file_reader
         try:
@@ -80,6 +84,18 @@ def _signals(path: Path, opened: Path) -> list[dict[str, Any]]:
     ) from failures[0]
 
 
+def _check_mrc(path: Path) -> None:
+    """Refuse an .mrc that claims more pixels than it has bytes: RosettaSciIO counts them all before it looks."""
+    with path.open("rb") as file:
+        head = file.read(_MRC_HEAD.size)
+    shape = _MRC_HEAD.unpack(head) if len(head) == _MRC_HEAD.size else (0, 0, 0)
+    if min(shape) < 1 or shape[0] * shape[1] * shape[2] > _MOST_MRC_PIXELS_A_BYTE * path.stat().st_size:
+        size, held = " x ".join(map(str, shape)), path.stat().st_size
+        raise UnreadableFileError(
+            f"{path}: its header claims {size} pixels (x, y, z) for {held} bytes; it is cut short or damaged"
+        )
+
+
 def _check_stream(path: Path) -> None:
     """Refuse an .elid whose packed stream does not end: RosettaSciIO would wait for its end for ever."""
     unpacker, unpacked = bz2.BZ2Decompressor(), 0
@@ -93,6 +109,9 @@ def _check_stream(path: Path) -> None:
                 raise UnreadableFileError(
                     f"{path}: its packed data fill more than {_MOST_UNPACKED} bytes, more than such a file holds"
                 )
+
+
+CHECKS: Mapping[str, Callable[[Path], None]] = {".elid": _check_stream, ".mrc": _check_mrc, ".ali": _check_mrc}
 
 
 def _signal_entries(signal: Mapping[str, Any], index: int) -> list[Entry]:
