@@ -1,6 +1,6 @@
 """A batch of many images within its bounds, killed in the middle and resumed: memory, throughput, what is left.
 
-Linux only. ``python benchmarks/batch --images 1000 --side 1024 --jobs 2 --memory 2GiB -o FOLDER``
+Linux only. ``python benchmarks/batch --images 1000 --side 1024 --jobs 2 --memory-mib 2048 -o FOLDER``
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ print(json.dumps(seconds))
 
 @dataclass(frozen=True)
 class Leg:
-    """One part of the way: until the run was killed, or until its end."""
+    """One part of the way: until the run was killed, or until its end.
+
+    `growth_mib` is how much more all processes took in its last fifth than in its second one.
+    """
 
     images: int
     seconds: float
@@ -64,7 +67,7 @@ def main() -> int:
     alone = seconds_alone(asked.output / "alone", images[1 : 1 + asked.alone])
     results = asked.output / "results"
     legs = [run(images, results, asked, kill_after=asked.images // 2)]
-    kept = seals(results)
+    kept = seals(results)  # which may be one more than lines were read when it was killed
     legs.append(run(images, results, asked))
     after = seals(results)
     processor = statistics.mean(leg.processor_seconds / leg.images for leg in legs)
