@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.pixels import bands_of, finite_pixels
 from fftscape.model.arrays import BoolArray
 from fftscape.model.errors import FftscapeWarning, InvalidSettingError, OddImageWarning
 from fftscape.model.image import Image
@@ -281,7 +282,7 @@ def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
     InvalidSettingError
         If no pixel is finite.
     """
-    usable: BoolArray = np.isfinite(image.data)
+    usable = finite_pixels(image.data)
     if not usable.any():
         raise InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")
     if image.is_constant:
@@ -308,10 +309,14 @@ def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
 
 def _overlays(image: Image, *, keep_burned_in: bool) -> Overlays | None:
     """Find what was burned in; None where nothing was, or where the user wants it."""
-    if keep_burned_in or image.is_constant or not np.isfinite(image.data).any():
+    if keep_burned_in or image.is_constant or not _holds_anything(image.data):
         return None
     overlays = find_overlays(image.data)
     return overlays if overlays.sentences else None
+
+
+def _holds_anything(data: ArrayLike) -> bool:
+    return any(np.isfinite(data[band]).any() for band in bands_of(data))
 
 
 def _number_of_windows(usable: BoolArray, settings: Settings) -> int:

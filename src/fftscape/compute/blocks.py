@@ -23,6 +23,8 @@ _HEIGHTS = 2
 _MOST_VALUES = 1 << 24
 # Windows from which directions are learned, at most; neighbouring windows overlap and repeat each other.
 _ENOUGH_WINDOWS = 5000
+# A sample of them holds no more values than this, be they as long as they may.
+_SAMPLE_VALUES = 1 << 25
 
 
 def bands(grid: WindowGrid, n_features: int) -> list[slice]:
@@ -111,26 +113,23 @@ def weighted_sums(spectra: Spectra, weights: FloatArray) -> FloatArray:
     return total
 
 
-def sample_of(count: int, most: int = _ENOUGH_WINDOWS) -> IntArray:
+def sample_of(spectra: Spectra, most: int = _ENOUGH_WINDOWS) -> IntArray:
     """Choose so many of the windows as teach what all look like, evenly over all.
 
     Parameters
     ----------
-    count : int
-        Number of windows.
+    spectra : Spectra
+        Of shape (window, feature).
     most : int
-        How many to choose at most.
+        How many to choose at most; fewer are chosen where spectra are long.
 
     Returns
     -------
     ndarray of int
         Rising; always the same ones of as many.
-
-    Examples
-    --------
-    >>> sample_of(3).tolist(), len(sample_of(9999))
-    ([0, 1, 2], 5000)
     """
+    count, n_features = spectra.shape
+    most = min(most, max(1, _SAMPLE_VALUES // n_features))
     if count <= most:
         return np.arange(count)
     # One of each of equal parts; a regular step might fall into step with the columns of the grid.

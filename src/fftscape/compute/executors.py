@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,6 +37,9 @@ def one_blas_thread() -> Iterator[None]:
     with threadpool_limits(1, user_api="blas"):
         yield
 
+
+# Set in the threads of a pool: work that they split further they do themselves.
+_pool = threading.local()
 
 # Most threads of a pool in this process; None for as many as there are usable processors.
 _most_threads: int | None = None
@@ -98,12 +102,12 @@ def ordered(
     >>> sum(ordered(lambda i: i * i, range(4)))
     14
     """
-    count = n_threads or _most_threads or usable_processors()
+    count = 1 if getattr(_pool, "is_inside", False) else n_threads or _most_threads or usable_processors()
     if count == 1:
         yield from map(function, pieces)
         return
     waiting = iter(pieces)
-    with ThreadPoolExecutor(count) as pool:
+    with ThreadPoolExecutor(count, initializer=_enter_pool) as pool:
         under_way: deque[Future[Result]] = deque(
             pool.submit(function, piece) for piece in islice(waiting, _AHEAD * count)
         )
@@ -115,6 +119,10 @@ def ordered(
         finally:
             for future in under_way:
                 future.cancel()
+
+
+def _enter_pool() -> None:
+    _pool.is_inside = True
 
 
 def usable_processors() -> int:

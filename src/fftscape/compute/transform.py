@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.half_plane import half_plane_weights
+from fftscape.compute.half_plane import half_plane_weights, n_features
 from fftscape.compute.pixels import Scale
 from fftscape.compute.tapers import profile
 from fftscape.model.arrays import BoolArray, IntArray
@@ -90,7 +90,7 @@ class Transform:
     @property
     def n_features(self) -> int:
         """Length of a spectrum."""
-        return self._grid.size[0] * len(self._weights)
+        return n_features(self._grid.size)
 
     def pieces(self, wanted: BoolArray) -> Iterator[Piece]:
         """Cut a grid into pieces; those without a wanted window are left out."""

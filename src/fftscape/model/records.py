@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -114,6 +114,10 @@ class LocalSpectra(ReadOnlyArrays):
         """Return the spectra of some windows, shape (window, feature)."""
         return self.values[chosen]
 
+    def on(self, grid: WindowGrid) -> LocalSpectra:
+        """Return the same spectra of the same windows under another name of their grid."""
+        return replace(self, grid=grid)
+
 
 class Spectra(Protocol):
     """Spectra of many windows that may be too many to be held at once: `LocalSpectra`, or computed when asked for."""
@@ -132,6 +136,9 @@ class Spectra(Protocol):
 
     def rows(self, chosen: slice | IntArray) -> npt.NDArray[np.float32]:
         """Return the spectra of some windows, shape (window, feature); numbers are to rise."""
+
+    def on(self, grid: WindowGrid) -> Spectra:
+        """Return the same spectra of the same windows under another name of their grid."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -23,8 +23,6 @@ from fftscape.model.settings import FactorizationSettings, Start
 _EXTRA_RANK = 6
 _TRIAL_ITERATIONS = 30
 _EXACT_PASSES = 2
-# Windows from which factors are learned before they are refined on all.
-_ENOUGH_WINDOWS = 5000
 # A window belongs clearly to a component from this part of the component's largest share in any window.
 _NEARLY = 0.85
 _TINY = 1e-12
@@ -75,7 +73,8 @@ def factorize(
     where `max_iter` came first.
     """
     count = spectra.shape[0]
-    sample = spectra.rows(slice(None)) if count <= _ENOUGH_WINDOWS else spectra.rows(sample_of(count, _ENOUGH_WINDOWS))
+    chosen = sample_of(spectra)
+    sample = spectra.rows(slice(None) if len(chosen) == count else chosen)
     total = _energy(sample)
     if total == 0:
         zeros = np.zeros((n_components, spectra.shape[1]), np.float32)

@@ -65,7 +65,7 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
     groups that meet abruptly.
     """
     valid = survey.grid.valid
-    if not survey.rows(sample_of(survey.shape[0])).any():
+    if not survey.rows(sample_of(survey)).any():
         return _undivided(survey, confidence=1.0)
     if not is_enough(survey):
         return _undivided(survey, confidence=None)
