@@ -16,8 +16,8 @@ import numpy.typing as npt
 from fftscape.compute.executors import one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.compute.memory import allowed_memory, as_bytes
-from fftscape.compute.pixels import bands_of
 from fftscape.files import exchange, result_folder, store
+from fftscape.labelling import labelled
 from fftscape.model.arrays import FloatArray
 from fftscape.model.errors import (
     InvalidSettingError,
@@ -27,6 +27,7 @@ from fftscape.model.errors import (
     UncalibratedImageError,
 )
 from fftscape.model.image import Image
+from fftscape.model.mapped import bands_of
 from fftscape.model.records import (
     AnalysisRecord,
     Factorization,
@@ -35,7 +36,7 @@ from fftscape.model.records import (
     Segmentation,
     Spectra,
 )
-from fftscape.model.settings import Preset, Settings, SpectraSettings
+from fftscape.model.settings import Preset, Settings
 from fftscape.preparation import (
     ArrayLike,
     Notes,
@@ -47,31 +48,20 @@ from fftscape.preparation import (
     usable_pixels,
     with_windows,
 )
-from fftscape.stages.factorization import factorize, project, purest_spectra, window_residual
+from fftscape.stages.factorization import factorize, project, purest_spectra
 from fftscape.stages.orientation import orientation_map
 from fftscape.stages.peaks import find_peaks
 from fftscape.stages.rank import compute_scree
 from fftscape.stages.references import agreement, mean_spectra
 from fftscape.stages.rotation import joined, said, same_rings
-from fftscape.stages.segmentation import (
-    assigned_by_labels,
-    assigned_by_loadings,
-    covered_pixels,
-    near_boundaries,
-    segment,
-    sharpened,
-)
+from fftscape.stages.segmentation import assigned_by_labels, assigned_by_loadings
 from fftscape.stages.spectra import without_blank_windows
-from fftscape.stages.windows import survey_grid
 from fftscape.survey import Ground, Survey, scree_beside_noise, surveyed
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-
-# Windows smaller than this hold too few pixels to tell structures apart.
-_SMALLEST_WINDOW = 10
 
 # Of the memory allowed, the spectra of one grid take one of so many parts: samples, maps and copies need the others.
 _PARTS = 4
@@ -240,7 +230,7 @@ class Analysis(AnalysisRecord):
             ground = Ground(image, usable_pixels(image, self.settings, notes), _room(None))
             spectra = _spectra(ground, self.settings, notes)
             result = project(spectra, to_half_plane(self.factors))
-            described = _assemble(_Found(ground, spectra, self.scree, None, result), self.settings, notes)
+            described = _assemble(_Found(ground, spectra, self.scree, None, None, result), self.settings, notes)
         notes.give_warnings()
         return described
 
@@ -357,7 +347,7 @@ def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int) -> Analys
         # Of several ways to describe the spectra equally well it found one that is not that of the regions.
         result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
         notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-    return _assemble(_Found(ground, spectra, scree, regions, result), chosen, notes)
+    return _assemble(_Found(ground, spectra, scree, regions, start, result), chosen, notes)
 
 
 def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | None = None) -> Spectra:
@@ -375,12 +365,13 @@ def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What the stages up to the factorization found; regions on the grid of the spectra, None where not asked for."""
+    """What the stages up to the factorization found; regions on the grid of the spectra, and their means."""
 
     ground: Ground
     spectra: Spectra
     scree: Scree
     regions: Regions | None
+    means: FloatArray | None
     result: Factorization
 
 
@@ -410,23 +401,13 @@ def _finer(
 
 
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:
-    """Assign the windows to components, and boundaries anew with smaller and smaller windows while these can tell."""
+    """Assign windows to components, and pixels."""
     grid = found.spectra.grid
     if found.regions is None:
         assignment = assigned_by_loadings(loadings, grid)
     else:
         assignment = assigned_by_labels(found.regions.labels, len(loadings), grid)
-    while settings.segmentation.sharpen and len(loadings) > 1 and min(assignment.grid.size) // 2 >= _SMALLEST_WINDOW:
-        size = assignment.grid.size[0] // 2, assignment.grid.size[1] // 2
-        if size[0] * 4 < grid.size[0]:
-            break
-        finer_grid = near_boundaries(assignment, survey_grid(found.ground.usable, size))
-        finer = found.ground.spectra(finer_grid, SpectraSettings())
-        better = sharpened(assignment, finer, seed=settings.regions.seed)
-        if better is None:
-            break
-        assignment = better
-    return segment(assignment, covered_pixels(grid))
+    return labelled(found.ground, assignment, grid, settings)
 
 
 def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
@@ -452,7 +433,7 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
         scree=scree,
         factors=factors,
         loadings=loadings,
-        residual=grid.to_map(window_residual(spectra, result.loadings, result.factors)),
+        residual=grid.to_map(result.residual),
         abruptness=np.full(grid.shape, np.nan, np.float32) if regions is None else regions.abruptness,
         shares=weights / (weights.sum() or 1.0),
         stability=unknown if regions is None else regions.stability,
@@ -472,10 +453,10 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
 def _turned(analysis: Analysis, found: _Found) -> Analysis:
     """Name the components that are one structure turned or, where that is wanted, make one component of them."""
     spectra, settings = found.spectra, analysis.settings
-    if found.regions is None:
+    if found.regions is None or found.means is None:
         means, owner = purest_spectra(spectra, found.result.loadings), found.result.loadings.argmax(axis=1)
     else:
-        means, owner = mean_spectra(spectra, found.regions), found.regions.labels[spectra.grid.valid]
+        means, owner = found.means, found.regions.labels[spectra.grid.valid]
     references = to_full_plane(means, spectra.grid.size)
     turns = same_rings(references, analysis.image.pixel_size, settings.spectra.scaling)
     if not settings.rotation.tolerant:

@@ -10,10 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.pixels import bands_of, finite_pixels
+from fftscape.compute.pixels import finite_pixels
 from fftscape.model.arrays import BoolArray
 from fftscape.model.errors import FftscapeWarning, InvalidSettingError, OddImageWarning
 from fftscape.model.image import Image
+from fftscape.model.mapped import bands_of
 from fftscape.model.records import Spectra, WindowAdvice, WindowGrid
 from fftscape.model.settings import PRESETS, Pair, Preset, Settings, as_pair, merged
 from fftscape.stages import advisor

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.model.arrays import BoolArray
+from fftscape.model.mapped import bands_of
 
 Pixels = npt.NDArray[np.float32]
 
@@ -19,8 +18,6 @@ _TYPICAL = (0.001, 0.999)
 _SAMPLE = 1 << 18
 # Integers of so many bytes are exact in float32.
 _EXACT_BYTES = 2
-# Rows that are looked at together hold about so many pixels.
-_BAND_PIXELS = 1 << 22
 # Largest pixel in units of the image's spread; its square is still far from overflow.
 _LARGEST = 1e12
 
@@ -109,20 +106,6 @@ def _typical(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.clip(sample, *np.quantile(sample, _TYPICAL))
 
 
-def bands_of(data: npt.NDArray[Any]) -> Iterator[slice]:
-    """Cut an image into bands of rows that are small beside any machine's memory.
-
-    Examples
-    --------
-    >>> list(bands_of(np.zeros((5, 1 << 21))))
-    [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
-    """
-    rows = max(1, _BAND_PIXELS // data.shape[1])
-    for start in range(0, len(data), rows):
-        yield slice(start, min(start + rows, len(data)))
-        release(data)
-
-
 def finite_pixels(data: npt.NDArray[Any]) -> BoolArray:
     """Tell which pixels hold a finite number.
 
@@ -144,10 +127,3 @@ def finite_pixels(data: npt.NDArray[Any]) -> BoolArray:
     if data.dtype.kind in "biu" or all(np.isfinite(data[band]).all() for band in bands_of(data)):
         return np.broadcast_to(np.True_, data.shape)
     return np.asarray(np.isfinite(data))
-
-
-def release(data: npt.NDArray[Any]) -> None:
-    """Give back the memory that pixels mapped from a file take; they are read again when they are needed again."""
-    # What a program changed in a map of its own ('c') would be lost.
-    if isinstance(data, np.memmap) and data.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
-        data._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]

@@ -67,6 +67,15 @@ class WindowGrid(ReadOnlyArrays):
         """Steps per window, (y, x), at least 1."""
         return max(1, round(self.size[0] / self.step[0])), max(1, round(self.size[1] / self.step[1]))
 
+    def part(self, rows: slice, columns: slice) -> WindowGrid:
+        """Return some rows and columns of the windows as a grid of their own over the same image."""
+        return replace(
+            self,
+            origins_y=self.origins_y[rows],
+            origins_x=self.origins_x[columns],
+            valid=self.valid[rows, columns],
+        )
+
     def to_map(self, values: npt.NDArray[Any]) -> FloatArray:
         """Lay per-window values out as a map.
 
@@ -239,6 +248,9 @@ class Factorization(ReadOnlyArrays):
         Half-plane factors of unit Euclidean norm, strongest component first.
     loadings : ndarray of float32, shape (n_valid, component)
         Non-negative weights.
+    residual : ndarray of float32, shape (n_valid,)
+        ``norm(values - loadings @ factors) / norm(values)`` window by window; 0 for a window
+        without any spectrum.
     reconstruction_error : float
         Frobenius norm of (values - loadings @ factors) divided by that of the values.
     n_iter : int
@@ -249,6 +261,7 @@ class Factorization(ReadOnlyArrays):
 
     factors: npt.NDArray[np.float32]
     loadings: npt.NDArray[np.float32]
+    residual: npt.NDArray[np.float32]
     reconstruction_error: float
     n_iter: int
     converged: bool

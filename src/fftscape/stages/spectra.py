@@ -11,9 +11,10 @@ import numpy.typing as npt
 
 from fftscape.compute.executors import for_each
 from fftscape.compute.half_plane import n_features
-from fftscape.compute.pixels import Scale, release, scale_of
+from fftscape.compute.pixels import Scale, scale_of
 from fftscape.compute.transform import Transform
 from fftscape.model.arrays import BoolArray, IntArray
+from fftscape.model.mapped import release
 from fftscape.model.records import LocalSpectra, Spectra, WindowGrid
 from fftscape.model.settings import SpectraSettings
 
