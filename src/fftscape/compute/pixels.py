@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,8 @@ def scale_of(data: npt.NDArray[Any], *, centred: bool) -> Scale:
     Scale(centre=2.0, spread=1.0)
     """
     every = max(1, data.size // _SAMPLE)
+    while gcd(every, data.shape[-1]) > 1:  # or only some of the columns would be looked at
+        every += 1
     sample = _finite(data.reshape(-1)[::every])
     if not len(sample) or np.ptp(_typical(sample)) == 0:  # nearly all pixels are equal: the few others are the image
         sample = _finite(data.reshape(-1))
