@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.cluster import engaged
 from fftscape.compute.executors import one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.compute.memory import allowed_memory, as_bytes
@@ -227,7 +228,7 @@ class Analysis(AnalysisRecord):
         notes = Notes()
         notes.add(f"Described by the factors of {self.image.name}.")
         with one_blas_thread():
-            ground = Ground(image, usable_pixels(image, self.settings, notes), _room(None))
+            ground = Ground(image, usable_pixels(image, self.settings, notes), allowed_memory() // _PARTS)
             spectra = _spectra(ground, self.settings, notes)
             result = project(spectra, to_half_plane(self.factors))
             described = _assemble(_Found(ground, spectra, self.scree, None, None, result), self.settings, notes)
@@ -244,6 +245,7 @@ def analyze(
     preset: Preset | None = None,
     settings: Settings | None = None,
     memory: str | int | None = None,
+    scheduler: Any = None,
 ) -> Analysis:
     """Find the structures of an image.
 
@@ -264,6 +266,9 @@ def analyze(
         What the analysis may take beside the image, such as '2GiB' or in bytes; by default three quarters of what
         this process may have. Spectra that do not fit in are computed again whenever they are needed, which takes
         longer; the result does not depend on it.
+    scheduler : str or distributed.Client, optional
+        A Dask cluster on which spectra are computed and reduced: 'local', a scheduler's address, or a client. Only
+        very large images gain by it. The result does not depend on it.
 
     Returns
     -------
@@ -274,6 +279,10 @@ def analyze(
     ------
     InvalidSettingError
         If a setting is not allowed or does not fit the image.
+    BackendUnavailableError
+        If a scheduler is named and Dask, or a worker's fftscape, is missing.
+    FftscapeError
+        If no scheduler answers.
 
     Examples
     --------
@@ -285,9 +294,9 @@ def analyze(
     image = as_image(image)
     chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
     notes = Notes()
-    room = _room(memory)
-    with one_blas_thread():
-        analysis = _analyzed(image, chosen, notes, room)
+    bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
+    with one_blas_thread(), engaged(scheduler, bytes_):
+        analysis = _analyzed(image, chosen, notes, bytes_ // _PARTS)
     notes.give_warnings()
     return analysis
 
@@ -322,11 +331,6 @@ def load(path: str | Path) -> Analysis:
     """
     record = store.load_record(path)
     return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
-
-
-def _room(memory: str | int | None) -> int:
-    """Return the bytes that the spectra of one grid may take."""
-    return (allowed_memory() if memory is None else as_bytes(memory, "memory")) // _PARTS
 
 
 def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int) -> Analysis:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fftscape.compute.executors import is_spread
 from fftscape.compute.half_plane import n_features
 from fftscape.model.arrays import BoolArray
 from fftscape.model.image import Image
@@ -42,7 +43,7 @@ class Ground:
 
     def spectra(self, grid: WindowGrid, settings: SpectraSettings) -> Spectra:
         """Return the spectra of the windows that are valid in a grid."""
-        return spectra_within(self.room, self.image.data, grid, settings)
+        return spectra_within(0 if is_spread() else self.room, self.image.data, grid, settings)
 
     def held(self, spectra: Spectra) -> LocalSpectra:
         """Return spectra that are in memory: all of them or, where they are too many, an even part."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.executors import ordered
+from fftscape.compute.executors import spread
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.records import Spectra, WindowGrid
 
@@ -68,7 +68,7 @@ def mapped(
     def work(windows: slice) -> tuple[slice, Result]:
         return windows, function(spectra.rows(windows), windows)
 
-    return ordered(work, blocks(spectra))
+    return spread(work, blocks(spectra))
 
 
 def products(spectra: Spectra, matrix: FloatArray) -> FloatArray:
@@ -124,7 +124,7 @@ def group_means(spectra: Spectra, groups: BoolArray) -> FloatArray:
         return sums
 
     total = np.zeros((groups.shape[1], spectra.shape[1]))
-    for part in ordered(work, blocks(spectra)):
+    for part in spread(work, blocks(spectra)):
         total += part
     return np.asarray(total / np.maximum(taken.sum(axis=0), 1)[:, None])
 

@@ -85,7 +85,7 @@ def scale_of(data: npt.NDArray[Any], *, centred: bool) -> Scale:
     every = max(1, data.size // _SAMPLE)
     while gcd(every, data.shape[-1]) > 1:  # or only some of the columns would be looked at
         every += 1
-    sample = _finite(data.reshape(-1)[::every])
+    sample = _finite(_every(data, every))
     if not len(sample) or np.ptp(_typical(sample)) == 0:  # nearly all pixels are equal: the few others are the image
         sample = _finite(data.reshape(-1))
         typical = sample
@@ -98,6 +98,14 @@ def scale_of(data: npt.NDArray[Any], *, centred: bool) -> Scale:
     typical = typical / unit
     spread = float(typical.std()) * unit
     return Scale(float(typical.mean()) * unit if centred else 0.0, spread or 1.0)
+
+
+def _every(data: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:
+    """Return every so many of all pixels, counted along the rows."""
+    # Copies, so that no view keeps a whole band in memory.
+    return np.concatenate(
+        [data[band].reshape(-1)[-band.start * data.shape[1] % step :: step].copy() for band in bands_of(data)]
+    )
 
 
 def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

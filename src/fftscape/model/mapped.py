@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,12 +42,56 @@ def scratch(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 def release(data: npt.NDArray[Any]) -> None:
     """Give back the memory that an array mapped from a file takes; its values are read again when they are needed."""
-    base: Any = data
-    while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
-        base = base.base
+    base = _map_of(data)
     # What a program changed in a map of its own ('c') would be lost.
-    if isinstance(base, np.memmap) and base.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
+    if base is not None and base.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         base._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a file an array lies, so that it can travel as a path.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    offset : int
+        Of the first byte.
+    shape : tuple of int
+        Of the array, whose last axis runs fastest.
+    dtype : str
+        As NumPy writes it.
+    """
+
+    path: str
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+
+    def opened(self) -> npt.NDArray[Any]:
+        """Map the array from its file."""
+        return np.memmap(self.path, np.dtype(self.dtype), "r", self.offset, self.shape)
+
+
+def place_of(data: npt.NDArray[Any]) -> Place | None:
+    """Return where an array lies that is a whole run of a named file; None for any other."""
+    base = _map_of(data)
+    if base is None or base.filename is None or base.mode == "c" or not data.flags.c_contiguous:
+        return None
+    if not os.path.exists(base.filename):  # a temporary file that has no name any more
+        return None
+    within = data.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+    return Place(str(base.filename), base.offset + within, data.shape, data.dtype.str)
+
+
+def _map_of(data: npt.NDArray[Any]) -> np.memmap[Any, Any] | None:
+    base: Any = data
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap) and isinstance(base.base, mmap.mmap):
+            return base
+        base = base.base
+    return None
 
 
 def bands_of(data: npt.NDArray[Any], rows: int | None = None) -> Iterator[slice]:

@@ -226,7 +226,10 @@ def segment(pieces: Iterable[Placed], count: int, covering: WindowGrid) -> Segme
 
 
 def _erase(where: BoolArray, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.float32]) -> None:
-    labels[where], margin[where] = -1, np.nan
+    if where.any():
+        labels[where], margin[where] = -1, np.nan
+    release(labels)
+    release(margin)
 
 
 def _draw(piece: Placed, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.float32]) -> None:
@@ -239,11 +242,11 @@ def _draw(piece: Placed, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.f
         down = np.arange(rows.start, rows.stop, dtype=float)
         nearest = (_interpolated(line, grid.centres_y, down) for line in lines)
         labels[rows, columns], margin[rows, columns] = _assigned(nearest)
+        release(labels)
+        release(margin)
 
     starts = range(piece.rows.start, piece.rows.stop, _BAND)
     for_each(fill, [slice(start, min(start + _BAND, piece.rows.stop)) for start in starts])
-    release(labels)
-    release(margin)
 
 
 def _assigned(distances: Iterable[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
@@ -273,6 +276,7 @@ def _counted(labels: npt.NDArray[np.int16], band: slice, count: int) -> tuple[Fl
         ends = np.stack([one.ravel()[differ], other.ravel()[differ]])
         for side in ends[:, (ends >= 0).all(axis=0)]:
             borders += np.bincount(side, minlength=count)
+    release(labels)
     return areas, borders
 
 
