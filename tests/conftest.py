@@ -51,7 +51,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fftscape.batch.run.Crew", InProcess)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made_record() -> AnalysisRecord:
     """A hand-made result with values that are easy to recognise; not the outcome of an analysis."""
     rng = np.random.default_rng(5)

@@ -88,31 +88,6 @@ def test_records_cannot_be_changed(analysis):
         analysis.factors = None
 
 
-@pytest.mark.parametrize("gain_offset", [(3.0, 100.0), (-1.0, 0.0)])
-def test_gain_and_offset_change_nothing(analysis, scene, gain_offset):
-    gain, offset = gain_offset
-    image = replace(scene.image, data=gain * scene.image.data.astype(float) + offset)
-    other = fs.analyze(image, window=(48, 36), step=(12, 10))
-    assert other.n_components == analysis.n_components
-    np.testing.assert_allclose(other.loadings, analysis.loadings, atol=2e-3)
-    assert np.mean(other.labels == analysis.labels) > 0.999
-
-
-def test_turning_the_image_turns_the_answer(scene):
-    # A size the step divides, so that the windows of the turned image are the turned windows.
-    image = fs.Image(scene.image.data[:204, :326], scene.image.pixel_size, "nm")
-    turned = fs.Image(np.rot90(image.data).copy(), image.pixel_size[::-1], "nm")
-    upright = fs.analyze(image, window=(48, 36), step=(12, 10), n_components=2)
-    lying = fs.analyze(turned, window=(36, 48), step=(10, 12), n_components=2)
-    # The windows that sharpen the boundary are laid from the top and the left, up to half a step elsewhere when turned.
-    assert np.mean(np.rot90(upright.labels) == lying.labels) > 0.995
-    np.testing.assert_allclose(np.rot90(upright.loadings, axes=(1, 2)), lying.loadings, atol=5e-3)
-    for component in (0, 1):
-        one, two = upright.peaks.of(component), lying.peaks.of(component)
-        assert two.d_spacing[0] == pytest.approx(one.d_spacing[0], rel=1e-3)
-        assert (two.angle[0] - one.angle[0]) % 180 == pytest.approx(90, abs=0.1)
-
-
 def test_same_input_same_bytes(scene):
     one, two = (fs.analyze(scene.image, window=(48, 36), step=(12, 10)) for _ in range(2))
     for name in ("loadings", "factors", "residual", "labels"):

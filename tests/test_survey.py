@@ -7,7 +7,7 @@ import pytest
 
 import fftscape as fs
 from fftscape.model.settings import Settings, merged
-from fftscape.survey import Survey, surveyed
+from fftscape.survey import Ground, Survey, surveyed
 
 
 @pytest.fixture(scope="module")
@@ -16,11 +16,11 @@ def surveys() -> dict[int, Survey]:
     image = fs.synthetic.SCENE_KINDS["cells"](1).image
     sizes = fs.suggest_window(image)
     assert sizes.finer is not None
-    usable = np.ones(image.shape, bool)
+    ground = Ground(image, np.ones(image.shape, bool), 2**30)
     found = {}
     for size in (sizes.size, sizes.finer):
         settings = merged(Settings(), {"windows": {"size": size, "step": (8, 8)}})
-        survey = surveyed(image, usable, settings)
+        survey = surveyed(ground, settings)
         found[survey.regions.n_structures] = survey
     assert sorted(found) == [2, 3]
     return found

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from fftscape.compute.cluster import engaged
 from fftscape.compute.executors import one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
+from fftscape.compute.memory import allowed_memory, as_bytes
 from fftscape.files import exchange, result_folder, store
-from fftscape.model.arrays import BoolArray, FloatArray
+from fftscape.labelling import labelled
+from fftscape.model.arrays import FloatArray
 from fftscape.model.errors import (
     InvalidSettingError,
     NoPeaksWarning,
@@ -24,16 +28,16 @@ from fftscape.model.errors import (
     UncalibratedImageError,
 )
 from fftscape.model.image import Image
+from fftscape.model.mapped import bands_of
 from fftscape.model.records import (
     AnalysisRecord,
     Factorization,
-    LocalSpectra,
     Regions,
     Scree,
     Segmentation,
-    WindowGrid,
+    Spectra,
 )
-from fftscape.model.settings import Preset, Settings, SpectraSettings
+from fftscape.model.settings import Preset, Settings
 from fftscape.preparation import (
     ArrayLike,
     Notes,
@@ -45,31 +49,23 @@ from fftscape.preparation import (
     usable_pixels,
     with_windows,
 )
-from fftscape.stages.factorization import factorize, project, purest_spectra, window_residual
+from fftscape.stages.factorization import factorize, project, purest_spectra
 from fftscape.stages.orientation import orientation_map
 from fftscape.stages.peaks import find_peaks
 from fftscape.stages.rank import compute_scree
 from fftscape.stages.references import agreement, mean_spectra
 from fftscape.stages.rotation import joined, said, same_rings
-from fftscape.stages.segmentation import (
-    assigned_by_labels,
-    assigned_by_loadings,
-    covered_pixels,
-    near_boundaries,
-    segment,
-    sharpened,
-)
-from fftscape.stages.spectra import local_spectra, without_blank_windows
-from fftscape.stages.windows import survey_grid
-from fftscape.survey import Survey, scree_beside_noise, surveyed
+from fftscape.stages.segmentation import assigned_by_labels, assigned_by_loadings
+from fftscape.stages.spectra import without_blank_windows
+from fftscape.survey import Ground, Survey, scree_beside_noise, surveyed
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
 
-# Windows smaller than this hold too few pixels to tell structures apart.
-_SMALLEST_WINDOW = 10
+# Of the memory allowed, the spectra of one grid take one of so many parts: samples, maps and copies need the others.
+_PARTS = 4
 
 # Factors belong to the regions if so many of the windows well inside these load their own component most.
 _AGREEING = 0.9
@@ -232,10 +228,10 @@ class Analysis(AnalysisRecord):
         notes = Notes()
         notes.add(f"Described by the factors of {self.image.name}.")
         with one_blas_thread():
-            usable = usable_pixels(image, self.settings, notes)
-            spectra = _spectra(image, laid_grid(usable, self.settings, notes), self.settings, notes)
+            ground = Ground(image, usable_pixels(image, self.settings, notes), allowed_memory() // _PARTS)
+            spectra = _spectra(ground, self.settings, notes)
             result = project(spectra, to_half_plane(self.factors))
-            described = _assemble(_Found(image, usable, spectra, self.scree, None, result), self.settings, notes)
+            described = _assemble(_Found(ground, spectra, self.scree, None, None, result), self.settings, notes)
         notes.give_warnings()
         return described
 
@@ -248,6 +244,8 @@ def analyze(
     n_components: int | Literal["auto"] | None = None,
     preset: Preset | None = None,
     settings: Settings | None = None,
+    memory: str | int | None = None,
+    scheduler: Any = None,
 ) -> Analysis:
     """Find the structures of an image.
 
@@ -264,6 +262,13 @@ def analyze(
         Where the other settings come from.
     settings : Settings, optional
         All settings at once; the arguments above win over it. Not together with `preset`.
+    memory : str or int, optional
+        What the analysis may take beside the image, such as '2GiB' or in bytes; by default three quarters of what
+        this process may have. Spectra that do not fit in are computed again whenever they are needed, which takes
+        longer; the result does not depend on it.
+    scheduler : str or distributed.Client, optional
+        A Dask cluster on which spectra are computed and reduced: 'local', a scheduler's address, or a client. Only
+        very large images gain by it. The result does not depend on it.
 
     Returns
     -------
@@ -274,6 +279,10 @@ def analyze(
     ------
     InvalidSettingError
         If a setting is not allowed or does not fit the image.
+    BackendUnavailableError
+        If a scheduler is named and Dask, or a worker's fftscape, is missing.
+    FftscapeError
+        If no scheduler answers.
 
     Examples
     --------
@@ -285,8 +294,9 @@ def analyze(
     image = as_image(image)
     chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
     notes = Notes()
-    with one_blas_thread():
-        analysis = _analyzed(image, chosen, notes)
+    bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
+    with one_blas_thread(), engaged(scheduler, bytes_):
+        analysis = _analyzed(image, chosen, notes, bytes_ // _PARTS)
     notes.give_warnings()
     return analysis
 
@@ -323,16 +333,15 @@ def load(path: str | Path) -> Analysis:
     return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
 
 
-def _analyzed(image: Image, chosen: Settings, notes: Notes) -> Analysis:
+def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int) -> Analysis:
     chosen, finer = with_windows(chosen, image, notes)
-    usable = usable_pixels(image, chosen, notes)
-    survey = surveyed(image, usable, chosen) if chosen.rank.rule == "regions" else None
+    ground = Ground(image, usable_pixels(image, chosen, notes), room)
+    survey = surveyed(ground, chosen) if chosen.rank.rule == "regions" else None
     if survey is not None and finer is not None:
-        chosen, survey = _finer(image, usable, chosen, survey, finer, notes)
-    grid = laid_grid(usable, chosen, notes)
-    spectra = _spectra(image, grid, chosen, notes, survey)
+        chosen, survey = _finer(ground, chosen, survey, finer, notes)
+    spectra = _spectra(ground, chosen, notes, survey)
     check_number(chosen, spectra)
-    scree, regions = _number(image, survey, spectra, chosen)
+    scree, regions = _number(ground, survey, spectra, chosen)
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
     if unseen:
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
@@ -342,16 +351,16 @@ def _analyzed(image: Image, chosen: Settings, notes: Notes) -> Analysis:
         # Of several ways to describe the spectra equally well it found one that is not that of the regions.
         result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
         notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-    return _assemble(_Found(image, usable, spectra, scree, regions, result), chosen, notes)
+    return _assemble(_Found(ground, spectra, scree, regions, start, result), chosen, notes)
 
 
-def _spectra(
-    image: Image, grid: WindowGrid, settings: Settings, notes: Notes, survey: Survey | None = None
-) -> LocalSpectra:
-    """Compute the spectra of the windows that have one, and say how many have none."""
+def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | None = None) -> Spectra:
+    """Return the spectra of the windows that have one, and say how many have none."""
+    grid = laid_grid(ground.usable, settings, notes)
     spectra = None if survey is None else survey.spectra_on(grid, settings.spectra)
     if spectra is None:
-        spectra = without_blank_windows(local_spectra(image.data, grid, settings.spectra))
+        with_one = without_blank_windows(ground.image.data, grid, settings.spectra)
+        spectra = ground.spectra(with_one, settings.spectra)
     blank = grid.n_valid - spectra.grid.n_valid
     if blank:
         notes.warn(f"{blank} of {grid.valid.size} windows are blank and take no part.", OddImageWarning)
@@ -360,32 +369,32 @@ def _spectra(
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What the stages up to the factorization found; regions on the grid of the spectra, None where not asked for."""
+    """What the stages up to the factorization found; regions on the grid of the spectra, and their means."""
 
-    image: Image
-    usable: BoolArray
-    spectra: LocalSpectra
+    ground: Ground
+    spectra: Spectra
     scree: Scree
     regions: Regions | None
+    means: FloatArray | None
     result: Factorization
 
 
 def _number(
-    image: Image, survey: Survey | None, spectra: LocalSpectra, settings: Settings
+    ground: Ground, survey: Survey | None, spectra: Spectra, settings: Settings
 ) -> tuple[Scree, Regions | None]:
     """Find how many components there are, and the regions where there are as many."""
     if survey is not None:
         return survey.scree, survey.regions_on(spectra.grid)
     if settings.rank.rule == "elbow":
-        return compute_scree(spectra, None, settings.rank), None
-    return scree_beside_noise(image, spectra.grid, settings.spectra, settings), None
+        return compute_scree(ground.held(spectra), None, settings.rank), None
+    return scree_beside_noise(ground.image, spectra.grid, settings.spectra, settings), None
 
 
 def _finer(
-    image: Image, usable: BoolArray, settings: Settings, survey: Survey, finer: Settings, notes: Notes
+    ground: Ground, settings: Settings, survey: Survey, finer: Settings, notes: Notes
 ) -> tuple[Settings, Survey]:
     """Take the smaller window that the advisor named if it shows as many structures: it resolves them better."""
-    other = surveyed(image, usable, finer)
+    other = surveyed(ground, finer)
     if not other.shows_as_much_as(survey):
         return settings, survey
     found, there = survey.regions.n_structures, other.regions.n_structures
@@ -396,28 +405,18 @@ def _finer(
 
 
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:
-    """Assign the windows to components, and boundaries anew with smaller and smaller windows while these can tell."""
+    """Assign windows to components, and pixels."""
     grid = found.spectra.grid
     if found.regions is None:
         assignment = assigned_by_loadings(loadings, grid)
     else:
         assignment = assigned_by_labels(found.regions.labels, len(loadings), grid)
-    while settings.segmentation.sharpen and len(loadings) > 1 and min(assignment.grid.size) // 2 >= _SMALLEST_WINDOW:
-        size = assignment.grid.size[0] // 2, assignment.grid.size[1] // 2
-        if size[0] * 4 < grid.size[0]:
-            break
-        finer_grid = near_boundaries(assignment, survey_grid(found.usable, size))
-        finer = local_spectra(found.image.data, finer_grid, SpectraSettings())
-        better = sharpened(assignment, finer, seed=settings.regions.seed)
-        if better is None:
-            break
-        assignment = better
-    return segment(assignment, covered_pixels(grid))
+    return labelled(found.ground, assignment, grid, settings)
 
 
 def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
     """Turn a factorization into everything people ask of it."""
-    image, spectra, scree, regions, result = found.image, found.spectra, found.scree, found.regions, found.result
+    image, spectra, scree, regions, result = found.ground.image, found.spectra, found.scree, found.regions, found.result
     grid = spectra.grid
     loadings = grid.to_map(result.loadings)
     factors = to_full_plane(result.factors, grid.size)
@@ -438,7 +437,7 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
         scree=scree,
         factors=factors,
         loadings=loadings,
-        residual=grid.to_map(window_residual(spectra, result.loadings, result.factors)),
+        residual=grid.to_map(result.residual),
         abruptness=np.full(grid.shape, np.nan, np.float32) if regions is None else regions.abruptness,
         shares=weights / (weights.sum() or 1.0),
         stability=unknown if regions is None else regions.stability,
@@ -458,10 +457,10 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
 def _turned(analysis: Analysis, found: _Found) -> Analysis:
     """Name the components that are one structure turned or, where that is wanted, make one component of them."""
     spectra, settings = found.spectra, analysis.settings
-    if found.regions is None:
+    if found.regions is None or found.means is None:
         means, owner = purest_spectra(spectra, found.result.loadings), found.result.loadings.argmax(axis=1)
     else:
-        means, owner = mean_spectra(spectra, found.regions), found.regions.labels[spectra.grid.valid]
+        means, owner = found.means, found.regions.labels[spectra.grid.valid]
     references = to_full_plane(means, spectra.grid.size)
     turns = same_rings(references, analysis.image.pixel_size, settings.spectra.scaling)
     if not settings.rotation.tolerant:
@@ -477,5 +476,13 @@ def _provenance(image: Image) -> dict[str, str]:
         "scipy": version("scipy"),
         "machine": platform.machine(),
         "input": image.source,
-        "pixels_sha256": sha256(np.ascontiguousarray(image.data).tobytes()).hexdigest(),
+        "pixels_sha256": _digest(image.data),
     }
+
+
+def _digest(data: npt.NDArray[Any]) -> str:
+    """Return the SHA-256 of the pixels, row by row."""
+    digest = sha256()
+    for band in bands_of(data):
+        digest.update(np.ascontiguousarray(data[band]).data)
+    return digest.hexdigest()

@@ -10,9 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.pixels import finite_pixels
 from fftscape.model.arrays import BoolArray
 from fftscape.model.errors import FftscapeWarning, InvalidSettingError, OddImageWarning
 from fftscape.model.image import Image
+from fftscape.model.mapped import bands_of
 from fftscape.model.records import Spectra, WindowAdvice, WindowGrid
 from fftscape.model.settings import PRESETS, Pair, Preset, Settings, as_pair, merged
 from fftscape.stages import advisor
@@ -22,6 +24,8 @@ from fftscape.stages.windows import window_grid
 ArrayLike = npt.NDArray[Any]
 WindowLike = int | tuple[int, int] | None
 
+# Of larger images, every second, third ... pixel along both axes is looked at for what was burned in.
+_MOST_PIXELS = 1 << 24
 # Fewer windows than this cannot be compared with one another.
 _FEW_WINDOWS = 6
 
@@ -281,7 +285,7 @@ def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
     InvalidSettingError
         If no pixel is finite.
     """
-    usable: BoolArray = np.isfinite(image.data)
+    usable = finite_pixels(image.data)
     if not usable.any():
         raise InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")
     if image.is_constant:
@@ -300,18 +304,39 @@ def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
         return usable
     for sentence in overlays.sentences:
         notes.warn(f"{image.name}: {sentence}.", OddImageWarning)
-    left = image.data[without]
-    if (left == left[0]).all():
+    if _are_equal(image.data, without):
         notes.warn(f"{image.name}: all other pixels are equal, so there is no structure to find.", OddImageWarning)
     return without
 
 
 def _overlays(image: Image, *, keep_burned_in: bool) -> Overlays | None:
     """Find what was burned in; None where nothing was, or where the user wants it."""
-    if keep_burned_in or image.is_constant or not np.isfinite(image.data).any():
+    if keep_burned_in or image.is_constant or not _holds_anything(image.data):
         return None
-    overlays = find_overlays(image.data)
-    return overlays if overlays.sentences else None
+    every = math.ceil(math.sqrt(image.data.size / _MOST_PIXELS))
+    overlays = find_overlays(np.ascontiguousarray(image.data[::every, ::every]) if every > 1 else image.data)
+    if not overlays.sentences:
+        return None
+    return overlays if every == 1 else _enlarged(overlays, every, image.shape)
+
+
+def _enlarged(overlays: Overlays, every: int, shape: Pair) -> Overlays:
+    """Turn what was found in every so many pixels into what that is in all of them."""
+    from scipy.ndimage import binary_dilation
+
+    mask = binary_dilation(overlays.mask, np.ones((3, 3), bool))  # what lies between two pixels that were looked at
+    mask = mask.repeat(every, axis=0)[: shape[0]].repeat(every, axis=1)[:, : shape[1]]
+    return Overlays(mask, tuple(f"{said}, counted in steps of {every} pixels" for said in overlays.sentences))
+
+
+def _are_equal(data: ArrayLike, chosen: BoolArray) -> bool:
+    """Tell whether all the chosen pixels have one value."""
+    values = {value for band in bands_of(data) for value in np.unique(data[band][chosen[band]])[:2].tolist()}
+    return len(values) == 1
+
+
+def _holds_anything(data: ArrayLike) -> bool:
+    return any(np.isfinite(data[band]).any() for band in bands_of(data))
 
 
 def _number_of_windows(usable: BoolArray, settings: Settings) -> int:

@@ -6,15 +6,50 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fftscape.compute.executors import is_spread
+from fftscape.compute.half_plane import n_features
 from fftscape.model.arrays import BoolArray
 from fftscape.model.image import Image
-from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, WindowGrid
+from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
 from fftscape.model.settings import Settings, SpectraSettings
 from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
 from fftscape.stages.references import on_grid
 from fftscape.stages.regions import find_regions
-from fftscape.stages.spectra import local_spectra, without_blank_windows
-from fftscape.stages.windows import sparse_grid, survey_grid, window_grid
+from fftscape.stages.spectra import local_spectra, spectra_within, without_blank_windows
+from fftscape.stages.windows import packed, sparse_grid, survey_grid, thinned, window_grid
+
+# Windows, and values of their spectra, from which a scree plot is computed at most.
+_MOST_WINDOWS = 5000
+_MOST_VALUES = 1 << 25
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What windows are cut from.
+
+    Parameters
+    ----------
+    image : Image
+        Data of shape (y, x).
+    usable : ndarray of bool, shape (y, x)
+        False for pixels that hold no data.
+    room : int
+        Bytes that the spectra of one grid may take; more of them are not held.
+    """
+
+    image: Image
+    usable: BoolArray
+    room: int
+
+    def spectra(self, grid: WindowGrid, settings: SpectraSettings) -> Spectra:
+        """Return the spectra of the windows that are valid in a grid."""
+        return spectra_within(0 if is_spread() else self.room, self.image.data, grid, settings)
+
+    def held(self, spectra: Spectra) -> LocalSpectra:
+        """Return spectra that are in memory: all of them or, where they are too many, an even part."""
+        if isinstance(spectra, LocalSpectra):
+            return spectra
+        return local_spectra(self.image.data, thinned(spectra.grid, _most(spectra.grid)), spectra.settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,13 +62,13 @@ class Survey:
         With the number of structures.
     regions : Regions
         On the survey's own grid.
-    spectra : LocalSpectra
+    spectra : Spectra
         Of the survey.
     """
 
     scree: Scree
     regions: Regions
-    spectra: LocalSpectra
+    spectra: Spectra
 
     @property
     def grid(self) -> WindowGrid:
@@ -54,29 +89,27 @@ class Survey:
         mine, its = (survey.regions.confidence or 0.0 for survey in (self, other))
         return self.regions.n_structures >= other.regions.n_structures and mine >= min(its, LEAST_CONFIDENCE)
 
-    def spectra_on(self, grid: WindowGrid, settings: SpectraSettings) -> LocalSpectra | None:
+    def spectra_on(self, grid: WindowGrid, settings: SpectraSettings) -> Spectra | None:
         """Return the survey's spectra where those of these windows, made in this way, are the same."""
         own = self.grid
         same = settings == self.spectra.settings and grid.size == own.size and grid.shape == own.shape
         if not same or (grid.origins_y != own.origins_y).any() or (grid.origins_x != own.origins_x).any():
             return None
         # Blank windows take no part in the survey, and none elsewhere.
-        return replace(self.spectra, grid=replace(grid, valid=own.valid))
+        return self.spectra.on(replace(grid, valid=own.valid))
 
     def regions_on(self, grid: WindowGrid) -> Regions | None:
         """Return the regions on other windows of the same size; None where another number was chosen."""
         return on_grid(self.regions, self.grid, grid) if self.is_used else None
 
 
-def surveyed(image: Image, usable: BoolArray, settings: Settings) -> Survey:
+def surveyed(ground: Ground, settings: Settings) -> Survey:
     """Look for structures in windows and spectra of the survey's own, on which its thresholds were measured.
 
     Parameters
     ----------
-    image : Image
-        Data of shape (y, x).
-    usable : ndarray of bool, shape (y, x)
-        False for pixels that hold no data.
+    ground : Ground
+        The image.
     settings : Settings
         With window and step filled in.
 
@@ -88,11 +121,12 @@ def surveyed(image: Image, usable: BoolArray, settings: Settings) -> Survey:
     size, step = settings.windows.size, settings.windows.step
     assert size is not None
     assert step is not None
-    spectra_settings, grid = SpectraSettings(), survey_grid(usable, size)
+    spectra_settings, grid = SpectraSettings(), survey_grid(ground.usable, size)
     # What is free of gaps may be so small that windows fit in, but none of the survey.
-    grid = grid if grid.valid.any() else window_grid(usable, size, step)
-    spectra = without_blank_windows(local_spectra(image.data, grid, spectra_settings))
-    scree = scree_beside_noise(image, spectra.grid, spectra_settings, settings)
+    grid = grid if grid.valid.any() else window_grid(ground.usable, size, step)
+    grid = without_blank_windows(ground.image.data, grid, spectra_settings)
+    spectra = ground.spectra(grid, spectra_settings)
+    scree = scree_beside_noise(ground.image, spectra.grid, spectra_settings, settings)
     regions = find_regions(spectra, directions_above_noise(scree), settings.regions)
     return Survey(with_regions(scree, regions, settings.rank), regions, spectra)
 
@@ -117,7 +151,16 @@ def scree_beside_noise(image: Image, grid: WindowGrid, spectra: SpectraSettings,
         By the rule of the settings.
     """
     sparse = sparse_grid(grid)
-    noise = np.random.default_rng(settings.rank.seed).standard_normal(image.shape, np.float32)
+    most = _most(grid)
+    # Noise is the same everywhere, so that of many windows needs only as large an image as holds those looked at.
+    quiet = sparse if sparse.n_valid <= most else packed(sparse, most)
+    noise = np.random.default_rng(settings.rank.seed).standard_normal(quiet.image_shape, np.float32)
     return compute_scree(
-        local_spectra(image.data, sparse, spectra), local_spectra(noise, sparse, spectra), settings.rank
+        local_spectra(image.data, thinned(sparse, most), spectra),
+        local_spectra(noise, quiet, spectra),
+        settings.rank,
     )
+
+
+def _most(grid: WindowGrid) -> int:
+    return min(_MOST_WINDOWS, max(1, _MOST_VALUES // n_features(grid.size)))

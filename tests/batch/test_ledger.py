@@ -6,7 +6,6 @@ import csv
 import subprocess
 import sys
 from collections.abc import Callable
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def test_portions_in_any_order_leave_what_one_run_leaves(inputs: list[Path], tmp
     whole = tmp_path / "whole"
     go(inputs, whole)
     assert [row[-1] for row in table(whole)] == ["", "a", "b", "", "c", "a-2"]
-    for order in permutations((1, 2, 3)):
+    for order in ((1, 2, 3), (2, 3, 1), (3, 1, 2)):  # each is the first, and each the last
         output = tmp_path / "".join(map(str, order))
         counts = [len(go(inputs, output, portion=Portion(number, 3)).outcomes) for number in order]
         assert counts == [2, 2, 2]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fftscape.batch import resources
-from fftscape.batch.resources import MIB, Limits, Resources
+from fftscape.batch.resources import Limits, Resources
+from fftscape.compute import memory
+from fftscape.compute.memory import MIB
 from fftscape.model.errors import InvalidSettingError
 
 
@@ -25,10 +27,10 @@ def test_what_is_no_size_or_too_little_is_refused(text: str) -> None:
 
 
 def test_left_out_it_is_what_the_machine_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resources, "_usable_processors", lambda: 6)
-    monkeypatch.setattr(resources, "_available_memory", lambda: 16 * 2**30)
+    monkeypatch.setattr(resources, "usable_processors", lambda: 6)
+    monkeypatch.setattr(memory, "_available", lambda: 16 * 2**30)
     assert Resources.given() == Resources(6, 12 * 2**30)
-    monkeypatch.setattr(resources, "_available_memory", lambda: 2**20)
+    monkeypatch.setattr(memory, "_available", lambda: 2**20)
     assert Resources.given().most_workers == 1
 
 

@@ -79,6 +79,7 @@ def test_one_good_among_bad_ones(images: Path, tmp_path: Path, go: Go) -> None:
     assert nothing_staged(output)
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_fault_of_ours_costs_only_its_image(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
 ) -> None:
@@ -139,6 +140,7 @@ def test_unwritable_output_fails_before_computing(
         go(images, tmp_path / "out")
 
 
+@pytest.mark.usefixtures("quick")
 def test_interrupted_keeps_what_is_finished_and_writes_the_summary(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
 ) -> None:
@@ -158,6 +160,7 @@ def test_interrupted_keeps_what_is_finished_and_writes_the_summary(
     monkeypatch.undo()
 
 
+@pytest.mark.usefixtures("quick")
 def test_an_interrupt_counts_more_than_a_summary_that_cannot_be_written(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
 ) -> None:
@@ -173,6 +176,7 @@ def test_an_interrupt_counts_more_than_a_summary_that_cannot_be_written(
         go(images, tmp_path / "out")
 
 
+@pytest.mark.usefixtures("quick")
 def test_warnings_are_lines_and_foreign_ones_are_not_shown(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
 ) -> None:
@@ -186,6 +190,7 @@ def test_warnings_are_lines_and_foreign_ones_are_not_shown(
     assert go([images / "a.npy"], tmp_path / "out").heard.trouble == [f"{images / 'a.npy'}: warning: look here"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_equal_names_get_a_number_and_their_own_result(images: Path, tmp_path: Path, go: Go, stripes: Stripes) -> None:
     (tmp_path / "more").mkdir()
     np.save(tmp_path / "more" / "a.npy", stripes(7))
@@ -196,6 +201,7 @@ def test_equal_names_get_a_number_and_their_own_result(images: Path, tmp_path: P
     assert go([images / "a.npy", tmp_path / "more" / "a.npy"], output).statuses == ["unchanged", "unchanged"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_every_frame_is_a_result_of_its_own(tmp_path: Path, go: Go, stripes: Stripes, request_small: Request) -> None:
     stack = np.stack([stripes(1), stripes(2).T[:72].repeat(2, 1)[:, :100]])
     np.save(tmp_path / "s.npy", stack)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fftscape.compute.clouds import apart, contrast
+from fftscape.compute.clouds import Cloud, apart, contrast
 
 SPAN = (4, 6)  # unlike: lengths are counted in windows
 
@@ -26,13 +26,13 @@ def test_distance_of_gaussian_clouds_is_in_units_of_both_spreads():
     random = np.random.default_rng(1)
     one = random.normal(0, 1, (20000, 3))
     other = random.normal([0, 9, 0], 2, (20000, 3))
-    assert apart(one, other) == pytest.approx(9 / (1 + 2), rel=0.03)
-    assert apart(other, one) == apart(one, other)
-    assert apart(one, one) == 0
+    assert apart(Cloud(one), Cloud(other)) == pytest.approx(9 / (1 + 2), rel=0.03)
+    assert apart(Cloud(other), Cloud(one)) == apart(Cloud(one), Cloud(other))
+    assert apart(Cloud(one), Cloud(one)) == 0
 
 
 def test_quiet_clouds_have_half_the_typical_noise_at_least():
-    assert apart(np.zeros((5, 2)), np.full((5, 2), 3.0)) == pytest.approx(3 * np.sqrt(2) / (0.5 + 0.5))
+    assert apart(Cloud(np.zeros((5, 2))), Cloud(np.full((5, 2), 3.0))) == pytest.approx(3 * np.sqrt(2) / (0.5 + 0.5))
 
 
 def test_contrast_is_the_whole_distance_where_the_boundary_is_abrupt_and_little_where_all_changes_slowly():

@@ -1,10 +1,23 @@
-"""The pool gives the same result with any number of threads, and passes errors on."""
+"""The pool gives the same result with any number of threads, keeps order and limits, and passes errors on."""
 
+import os
 import threading
+import time
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from fftscape.compute.executors import for_each
+from fftscape.compute.executors import for_each, limit_threads, one_blas_thread, ordered, usable_processors
+
+# Long enough for a thread that would do a forbidden thing to do it; no test waits for it to pass in vain.
+PATIENCE = 20
+
+
+@pytest.fixture
+def no_limit_left():
+    yield
+    limit_threads(None)
 
 
 @pytest.mark.parametrize("n_threads", [1, 2, 5, None])
@@ -18,6 +31,37 @@ def test_every_piece_is_done_once(n_threads):
     assert done == list(range(50))
 
 
+@pytest.mark.parametrize("n_threads", [2, 3])
+def test_results_come_in_the_order_of_the_pieces_whoever_is_done_first(n_threads):
+    second_is_done = threading.Event()
+
+    def square(i):
+        if i == 0:
+            assert second_is_done.wait(PATIENCE)
+        if i == 1:
+            second_is_done.set()
+        return i * i
+
+    assert list(ordered(square, range(20), n_threads=n_threads)) == [i * i for i in range(20)]
+
+
+@pytest.mark.parametrize("n_threads", [1, 2, 3])
+def test_only_a_few_results_wait_for_being_taken(n_threads):
+    taken = []
+
+    def pieces():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    results = ordered(lambda i: i, pieces(), n_threads=n_threads)
+    for number in range(10):
+        assert next(results) == number
+        assert len(taken) <= number + 1 + 2 * n_threads
+    results.close()
+    assert len(taken) < 20
+
+
 @pytest.mark.parametrize("n_threads", [1, 3])
 def test_errors_reach_the_caller(n_threads):
     def fail(i):
@@ -27,7 +71,105 @@ def test_errors_reach_the_caller(n_threads):
         for_each(fail, range(3), n_threads=n_threads)
 
 
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_what_came_before_an_error_is_given_and_what_comes_after_is_not_begun(n_threads):
+    begun, given = [], []
+
+    def work(i):
+        begun.append(i)
+        if i == 4:
+            raise ZeroDivisionError
+        return i
+
+    with pytest.raises(ZeroDivisionError):
+        given.extend(ordered(work, range(1000), n_threads=n_threads))
+    # An iterator that raises gives list.extend what it had until then.
+    assert given == [0, 1, 2, 3]
+    assert max(begun) <= 4 + 2 * n_threads
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_errors_of_the_pieces_themselves_reach_the_caller(n_threads):
+    def pieces():
+        yield from range(9)
+        raise LookupError("no more pieces")
+
+    with pytest.raises(LookupError, match="no more pieces"):
+        for_each(lambda i: None, pieces(), n_threads=n_threads)
+
+
+def test_an_error_does_not_leave_threads_behind():
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(ZeroDivisionError):
+            for_each(lambda i: 1 // (i - 5), range(50), n_threads=3)
+    assert threading.active_count() == before
+
+
+def most_at_a_time(**options):
+    """Let each call wait a moment for others to join it, and count those inside."""
+    inside, most, lock = 0, 0, threading.Lock()
+
+    def work(_):
+        nonlocal inside, most
+        with lock:
+            inside += 1
+            most = max(most, inside)
+        time.sleep(0.01)
+        with lock:
+            inside -= 1
+
+    for_each(work, range(24), **options)
+    return most
+
+
 def test_threads_are_bounded():
+    assert most_at_a_time(n_threads=2) == 2
+    assert most_at_a_time(n_threads=1) == 1
+
+
+def test_the_limit_counts_where_no_number_is_given(no_limit_left):
+    limit_threads(3)
+    assert most_at_a_time() == 3
+    assert most_at_a_time(n_threads=2) == 2
+    limit_threads(1)
+    assert most_at_a_time() == 1
+
+
+def test_without_a_limit_there_is_a_thread_for_each_usable_processor(monkeypatch):
+    monkeypatch.setattr("fftscape.compute.executors.usable_processors", lambda: 4)
+    assert most_at_a_time() == 4
+
+
+def test_one_thread_is_the_callers_own():
     seen = set()
-    for_each(lambda _: seen.add(threading.get_ident()), range(200), n_threads=2)
-    assert len(seen) <= 2
+    for_each(lambda _: seen.add(threading.get_ident()), range(5), n_threads=1)
+    assert seen == {threading.get_ident()}
+
+
+def test_usable_processors_are_those_of_the_process(monkeypatch):
+    if hasattr(os, "sched_getaffinity"):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 7})
+        assert usable_processors() == 3
+        monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert usable_processors() == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_processors() == 1
+
+
+def blas_threads():
+    return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+
+def test_products_use_one_thread_inside_and_as_many_as_before_outside():
+    np.ones((2, 2)) @ np.ones((2, 2))
+    with threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        assert set(before) == {2}
+        with one_blas_thread():
+            assert set(blas_threads()) == {1}
+        assert blas_threads() == before
+        with pytest.raises(ZeroDivisionError), one_blas_thread():
+            raise ZeroDivisionError
+        assert blas_threads() == before

@@ -43,3 +43,61 @@ def test_a_matrix_with_fewer_directions_than_asked():
     part = low_rank(matrix, 10)
     np.testing.assert_allclose(part.basis @ part.coefficients, matrix, rtol=1e-5)
     assert singular_values_squared(matrix, 10).shape == (3,)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rank"),
+    [
+        ((1, 7), 3),
+        ((7, 1), 2),
+        ((1, 1), 1),
+        ((12, 9), 4),
+        ((12, 9), 9),
+        ((21, 333), 5),
+        ((1000, 30), 10),
+        ((60, 700), 6),
+    ],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_matrices_are_approximated_as_well_as_can_be(shape, rank, dtype):
+    """Few windows: no iteration is needed, and noise must not be taken for the next direction."""
+    matrix = np.random.default_rng(3).normal(size=shape).astype(dtype)
+    u, s, vt = np.linalg.svd(matrix.astype(float), full_matrices=False)
+    part = low_rank(matrix, rank)
+    count = min(rank, *shape)
+    np.testing.assert_allclose(np.linalg.norm(part.coefficients, axis=1), s[:count], rtol=1e-5)
+    best = (u[:, :count] * s[:count]) @ vt[:count]
+    np.testing.assert_allclose(part.basis @ part.coefficients, best, atol=1e-4 if dtype == np.float32 else 1e-9)
+    np.testing.assert_allclose(part.basis.T @ part.basis, np.eye(count), atol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [(200, 300), (300, 170), (25, 400)])
+@pytest.mark.parametrize("rank", [2, 3, 6])
+@pytest.mark.parametrize("unit", [1e-15, 1.0, 1e15])
+def test_matrices_of_three_directions(shape, rank, unit):
+    rng = np.random.default_rng(4)
+    matrix = (rng.normal(size=(shape[0], 3)) * [5, 2, 1] @ rng.normal(size=(3, shape[1])) * unit).astype(np.float32)
+    u, s, vt = np.linalg.svd(matrix.astype(float), full_matrices=False)
+    part = low_rank(matrix, rank)
+    assert part.basis.shape[1] == len(part.coefficients) <= rank
+    count = min(rank, 3)
+    best = (u[:, :count] * s[:count]) @ vt[:count]
+    np.testing.assert_allclose(part.basis @ part.coefficients, best, atol=3e-6 * s[0])
+    np.testing.assert_allclose(np.linalg.norm(part.coefficients, axis=1)[:count], s[:count], rtol=1e-5)
+    # The rest is what rounding to float32 leaves.
+    assert np.linalg.norm(part.coefficients[count:]) < 1e-5 * s[0]
+    np.testing.assert_allclose(part.basis.T @ part.basis, np.eye(part.basis.shape[1]), atol=1e-10)
+
+
+def test_a_matrix_of_zeros_has_one_direction_of_no_weight():
+    part = low_rank(np.zeros((5, 8), np.float32), 3)
+    assert np.linalg.norm(part.basis) == 1
+    assert part.coefficients.shape == (1, 8)
+    assert not part.coefficients.any()
+
+
+def test_the_seed_decides_the_last_digits(matrix):
+    one, same, other = (low_rank(matrix, 4, seed=seed) for seed in (1, 1, 2))
+    assert one.basis.tobytes() == same.basis.tobytes()
+    assert one.coefficients.tobytes() == same.coefficients.tobytes()
+    assert one.basis.tobytes() != other.basis.tobytes()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fftscape.compute.evidence import gathered
-from fftscape.compute.parts import subdivided
+from fftscape.compute.parts import Groups, subdivided
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import survey_grid
@@ -21,7 +21,7 @@ def parts_of(image, labels=None, directions=2, contrast=3.6, half_width=0.65):
     evidence = evidence_of(image, directions)
     labels = np.zeros(evidence.abruptness.shape, int) if labels is None else labels
     return subdivided(
-        evidence, labels, separation=3.0, least_contrast=contrast, half_width=half_width, seed=0
+        evidence, labels, Groups(evidence.field, 0), separation=3.0, least_contrast=contrast, half_width=half_width
     ), evidence.spectra.grid
 
 

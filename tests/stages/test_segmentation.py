@@ -5,6 +5,7 @@ import numpy as np
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.segmentation import (
     Assignment,
+    Placed,
     assigned_by_labels,
     assigned_by_loadings,
     covered_pixels,
@@ -17,8 +18,13 @@ from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import survey_grid, window_grid
 
 
+def segmented(assignment, covering):
+    height, width = covering.image_shape
+    return segment([Placed(slice(0, height), slice(0, width), assignment)], len(assignment.distances), covering)
+
+
 def labelled(loadings, grid):
-    return segment(assigned_by_loadings(loadings, grid), covered_pixels(grid))
+    return segmented(assigned_by_loadings(loadings, grid), grid)
 
 
 def test_a_straight_boundary_lies_where_the_loadings_cross():
@@ -59,7 +65,7 @@ def test_pixels_without_a_window_have_no_label():
         for j, left in enumerate(grid.origins_x):
             if grid.valid[i, j]:
                 expected[top : top + 16, left : left + 12] = True
-    assert (covered_pixels(grid) == expected).all()
+    assert (covered_pixels(grid, slice(0, grid.image_shape[0])) == expected).all()
     loadings = grid.to_map(np.ones((grid.n_valid, 2)) * [0.2, 0.7])
     result = labelled(loadings, grid)
     assert ((result.labels == -1) == ~expected).all()
@@ -93,7 +99,7 @@ def test_the_uncertainty_of_areas_is_that_of_their_boundaries():
     labels = np.zeros(grid.shape, np.int16)
     labels[:, grid.centres_x > 80] = 2
     labels[:, grid.centres_x > 140] = 1
-    result = segment(assigned_by_labels(labels, 3, grid), covered_pixels(grid))
+    result = segmented(assigned_by_labels(labels, 3, grid), grid)
     # The middle stripe has two boundaries, the others one each.
     np.testing.assert_allclose(result.area_uncertainties / result.area_uncertainties[0], [1, 1, 2], rtol=1e-6)
     # A tenth of the window of 20 along a boundary of 100 pixels (times pi/4, right on average over directions).
@@ -117,7 +123,7 @@ def test_smaller_windows_move_a_boundary_to_its_place():
         assert grid.valid[:, np.abs(grid.centres_x - 463) < size / 2].all()
         assert grid.valid.mean() < 0.5
         assignment = sharpened(assignment, local_spectra(image, grid, SpectraSettings()), seed=0)
-    result = segment(assignment, usable)
+    result = segmented(assignment, window_grid(usable, (48, 48), (12, 12)))
     edge = (result.labels == 0).sum(axis=1)
     assert abs(edge.mean() - 463) < 1.5
     assert edge.std() < 2.5

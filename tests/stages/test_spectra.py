@@ -1,12 +1,15 @@
 """Local spectra against a plain full-plane FFT, window by window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fftscape.compute.half_plane import half_plane_weights, to_full_plane, to_half_plane
 from fftscape.compute.tapers import taper
+from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import SpectraSettings
-from fftscape.stages.spectra import local_spectra, without_blank_windows
+from fftscape.stages.spectra import StreamedSpectra, local_spectra, spectra_within, without_blank_windows
 from fftscape.stages.windows import window_grid
 
 SIZES = [(32, 24), (15, 22), (16, 21), (9, 7)]
@@ -125,15 +128,56 @@ def test_one_absurd_pixel_hides_nothing(data, value):
     np.testing.assert_allclose(after[far], before[far], atol=1e-4)
 
 
-def test_blank_windows_are_left_out(data):
+@pytest.mark.parametrize("level", [7, 0, 3e6])
+def test_blank_windows_are_left_out(data, level):
     blank = data.copy()
-    blank[:30] = 7
-    spectra = local_spectra(blank, grid_of(blank, (16, 20)), SpectraSettings())
-    kept = without_blank_windows(spectra)
-    assert kept.grid.valid.sum() == len(kept.values) < len(spectra.values)
-    assert (kept.grid.valid == (kept.grid.origins_y + 16 > 30)[:, None]).all()
-    assert kept.values.any(axis=1).all()
-    assert without_blank_windows(kept) is kept
+    blank[:30] = level
+    grid = grid_of(blank, (16, 20))
+    kept = without_blank_windows(blank, grid, SpectraSettings())
+    assert (kept.valid == (kept.origins_y + 16 > 30)[:, None]).all()
+    assert local_spectra(blank, kept, SpectraSettings()).values.any(axis=1).all()
+    assert not local_spectra(blank, replace(grid, valid=~kept.valid), SpectraSettings()).values.any()
+    assert without_blank_windows(blank, kept, SpectraSettings()) is kept
+
+
+def test_a_window_with_one_odd_pixel_is_not_blank():
+    data = np.full((40, 60), 5)
+    data[21, 33] = 6  # no probe
+    grid = window_grid(np.ones(data.shape, bool), (16, 20), (8, 10))
+    kept = without_blank_windows(data, grid, SpectraSettings())
+    rows, columns = grid.origins_y, grid.origins_x
+    holds = ((rows <= 21) & (rows + 16 > 21))[:, None] & ((columns <= 33) & (columns + 20 > 33))
+    assert 0 < kept.n_valid <= holds.sum()
+    assert not (kept.valid & ~holds).any()
+
+
+def test_if_all_windows_are_blank_none_is_left_out():
+    data = np.full((40, 60), 5)
+    grid = window_grid(np.ones(data.shape, bool), (16, 20), (8, 10))
+    assert without_blank_windows(data, grid, SpectraSettings()) is grid
+
+
+@pytest.mark.parametrize("settings", [SpectraSettings(), SpectraSettings(taper="none", scaling="log", unit_norm=False)])
+@pytest.mark.parametrize("size", SIZES)
+def test_streamed_spectra_are_the_held_ones_to_the_last_digit(data, size, settings):
+    holed = data.copy()
+    holed[40, 50] = np.nan
+    grid = grid_of(holed, size)
+    held = local_spectra(holed, grid, settings)
+    streamed = spectra_within(held.values.nbytes - 1, holed, grid, settings)
+    assert isinstance(streamed, StreamedSpectra)
+    assert isinstance(spectra_within(held.values.nbytes, holed, grid, settings), LocalSpectra)
+    assert streamed.shape == held.shape
+    for chosen in (slice(None), slice(5, 17), np.array([0]), np.array([1, 4, len(held.values) - 1]), slice(3, 3)):
+        assert streamed.rows(chosen).tobytes() == held.rows(chosen).tobytes()
+
+
+def test_spectra_are_streamed_from_a_mapped_file(data, tmp_path):
+    np.save(tmp_path / "image.npy", data)
+    mapped = np.load(tmp_path / "image.npy", mmap_mode="r")
+    streamed = spectra_within(1, mapped, grid_of(data, (16, 20)), SpectraSettings())
+    held = local_spectra(data, grid_of(data, (16, 20)), SpectraSettings())
+    assert streamed.rows(slice(2, 9)).tobytes() == held.values[2:9].tobytes()
 
 
 def test_gaps_do_not_spread(data):

@@ -46,19 +46,26 @@ class _Page(HTMLParser):
         return [attributes for tag, attributes in self.tags if tag in tags]
 
 
-@pytest.fixture
-def report(made_record: AnalysisRecord, tmp_path: Path) -> _Page:
-    write_report(made_record, tmp_path / "report.html")
-    return _Page(tmp_path / "report.html")
+@pytest.fixture(scope="module")
+def drawn(made_record: AnalysisRecord) -> dict[str, bytes]:
+    return render_figures(made_record)
 
 
-def test_every_figure_is_inside_and_described(report: _Page, made_record: AnalysisRecord) -> None:
+@pytest.fixture(scope="module")
+def report(made_record: AnalysisRecord, tmp_path_factory: pytest.TempPathFactory) -> _Page:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(made_record, path)
+    return _Page(path)
+
+
+def test_every_figure_is_inside_and_described(
+    report: _Page, made_record: AnalysisRecord, drawn: dict[str, bytes]
+) -> None:
     pictures = report.of("img")
     assert len(pictures) == 6 + made_record.n_components
-    figures = render_figures(made_record)
     inside = {base64.b64decode((p["src"] or "").removeprefix("data:image/png;base64,")) for p in pictures}
     wanted = [f"{name}.png" for name in NAMES]
-    assert inside == {figures[name] for name in wanted}
+    assert inside == {drawn[name] for name in wanted}
     assert all(p["alt"] for p in pictures)
 
 
@@ -159,7 +166,7 @@ def test_the_page_says_how_the_files_count_and_where_spots_are_measured(report: 
     assert "Spots in the mean spectrum of the windows that clearly belong to a component" in report.text
 
 
-def test_text_from_files_is_escaped(made_record: AnalysisRecord, tmp_path: Path) -> None:
+def test_text_from_files_is_escaped(made_record: AnalysisRecord, drawn: dict[str, bytes], tmp_path: Path) -> None:
     evil = '<script>alert(1)</script>"><img src=x onerror=alert(2)>{{ 7*7 }}'
     image = replace(
         made_record.image, name=evil, source=evil, calibration_source=evil, notes=(evil,), unit=evil,
@@ -169,7 +176,7 @@ def test_text_from_files_is_escaped(made_record: AnalysisRecord, tmp_path: Path)
         made_record, image=image, notes=(evil,), provenance={evil: evil},
         scree=replace(made_record.scree, reason=evil, rule=evil), peaks=replace(made_record.peaks, unit=evil),
     )  # fmt: skip
-    write_report(record, tmp_path / "report.html", figures=render_figures(made_record))
+    write_report(record, tmp_path / "report.html", figures=drawn)
     page = _Page(tmp_path / "report.html")
     assert not page.of("script")
     assert len(page.of("img")) == 8
@@ -178,10 +185,10 @@ def test_text_from_files_is_escaped(made_record: AnalysisRecord, tmp_path: Path)
     assert "<script>alert(1)" in page.text
 
 
-def test_metadata_is_bounded(made_record: AnalysisRecord, tmp_path: Path) -> None:
+def test_metadata_is_bounded(made_record: AnalysisRecord, drawn: dict[str, bytes], tmp_path: Path) -> None:
     metadata = {f"tag {k}": "x" * 10_000 for k in range(5000)}
     record = replace(made_record, image=replace(made_record.image, metadata=metadata))
-    write_report(record, tmp_path / "report.html", figures=render_figures(made_record))
+    write_report(record, tmp_path / "report.html", figures=drawn)
     page = _Page(tmp_path / "report.html")
     assert "5000 entries, the first 200 shown" in page.text
     assert "tag 199" in page.text

@@ -21,8 +21,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fftscape.batch.resources import MIB, Limits, Resources, in_words
+from fftscape.batch.resources import Limits, Resources
 from fftscape.batch.worker import READING, Call, Exhausted, Raised, Reply, Stage, serve
+from fftscape.compute.memory import MIB, in_words
 
 # Processor time that reading a file may take, and how much more of the clock's time where others compute too.
 READING_SECONDS = 10.0

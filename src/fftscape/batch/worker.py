@@ -20,6 +20,7 @@ from typing import Any
 
 from fftscape.batch.resources import FILE_PAGES, Limits
 from fftscape.compute.executors import limit_threads
+from fftscape.compute.memory import limit_memory
 
 # The stage in which a file has the say: it must end in time.
 READING = "reading"
@@ -112,6 +113,7 @@ def _done(call: Call, connection: Connection) -> Reply | Exhausted | Raised:
         connection.send(Stage(name))
 
     limit_threads(call.limits.threads)
+    limit_memory(call.limits.memory)
     _limit_memory(call.limits.memory)
     try:
         return Reply(call.function(*call.arguments, on_stage=on_stage))

@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.executors import ordered
-from fftscape.model.arrays import FloatArray, IntArray
+from fftscape.compute.executors import spread
+from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.records import Spectra, WindowGrid
 
 Result = TypeVar("Result")
@@ -23,6 +23,10 @@ _HEIGHTS = 2
 _MOST_VALUES = 1 << 24
 # Windows from which directions are learned, at most; neighbouring windows overlap and repeat each other.
 _ENOUGH_WINDOWS = 5000
+# Windows of which a mean is as good as that of more.
+_ENOUGH_FOR_MEANS = 10_000
+# A sample of them holds no more values than this, be they as long as they may.
+_SAMPLE_VALUES = 1 << 25
 
 
 def bands(grid: WindowGrid, n_features: int) -> list[slice]:
@@ -64,7 +68,7 @@ def mapped(
     def work(windows: slice) -> tuple[slice, Result]:
         return windows, function(spectra.rows(windows), windows)
 
-    return ordered(work, blocks(spectra))
+    return spread(work, blocks(spectra))
 
 
 def products(spectra: Spectra, matrix: FloatArray) -> FloatArray:
@@ -89,48 +93,59 @@ def products(spectra: Spectra, matrix: FloatArray) -> FloatArray:
     return out
 
 
-def weighted_sums(spectra: Spectra, weights: FloatArray) -> FloatArray:
-    """Add all spectra up with several sets of weights.
+def group_means(spectra: Spectra, groups: BoolArray) -> FloatArray:
+    """Average the spectra of groups of windows.
 
     Parameters
     ----------
     spectra : Spectra
         Of shape (window, feature).
-    weights : ndarray, shape (window, column)
-        Weights that are all zero in a block cost nothing.
+    groups : ndarray of bool, shape (window, group)
+        Which windows belong to each; of very many an even part is taken.
 
     Returns
     -------
-    ndarray of float64, shape (column, feature)
-        ``weights.T @ spectra``.
+    ndarray of float64, shape (group, feature)
+        Zero for a group without windows.
     """
-    exact = weights.astype(np.float32)
-    total = np.zeros((weights.shape[1], spectra.shape[1]))
-    for _, part in mapped(lambda values, windows: exact[windows].T @ values, spectra):
+    taken = np.zeros(groups.shape, bool)
+    for index in range(groups.shape[1]):
+        windows: IntArray = np.flatnonzero(groups[:, index])
+        taken[windows[:: max(1, len(windows) // _ENOUGH_FOR_MEANS)], index] = True
+    needed: BoolArray = np.logical_or.reduce(taken, axis=1)
+
+    def work(windows: slice) -> FloatArray:
+        own = np.flatnonzero(needed[windows]) + windows.start
+        if not len(own):
+            return np.zeros(1)
+        # All of a block is a view where spectra are held.
+        chosen = windows if 2 * len(own) > windows.stop - windows.start else own
+        sums: FloatArray = taken[chosen].astype(np.float32).T @ spectra.rows(chosen)
+        return sums
+
+    total = np.zeros((groups.shape[1], spectra.shape[1]))
+    for part in spread(work, blocks(spectra)):
         total += part
-    return total
+    return np.asarray(total / np.maximum(taken.sum(axis=0), 1)[:, None])
 
 
-def sample_of(count: int, most: int = _ENOUGH_WINDOWS) -> IntArray:
+def sample_of(spectra: Spectra, most: int = _ENOUGH_WINDOWS) -> IntArray:
     """Choose so many of the windows as teach what all look like, evenly over all.
 
     Parameters
     ----------
-    count : int
-        Number of windows.
+    spectra : Spectra
+        Of shape (window, feature).
     most : int
-        How many to choose at most.
+        How many to choose at most; fewer are chosen where spectra are long.
 
     Returns
     -------
     ndarray of int
         Rising; always the same ones of as many.
-
-    Examples
-    --------
-    >>> sample_of(3).tolist(), len(sample_of(9999))
-    ([0, 1, 2], 5000)
     """
+    count, n_features = spectra.shape
+    most = min(most, max(1, _SAMPLE_VALUES // n_features))
     if count <= most:
         return np.arange(count)
     # One of each of equal parts; a regular step might fall into step with the columns of the grid.

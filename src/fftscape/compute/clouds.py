@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from fftscape.compute.territories import Span, deep_inside
 from fftscape.model.arrays import BoolArray, FloatArray
 
+# Points whose medians are as good as those of more.
+_ENOUGH_POINTS = 5000
 # The least spread that is believed, in units of the typical noise.
 _LEAST_SPREAD = 0.5
 # On either side of a boundary, so far from it, windows hold nothing of the other side and are still near. In windows.
@@ -15,26 +19,44 @@ _BESIDE = (0.4, 1.1)
 _FEWEST = 3
 
 
-def apart(one: FloatArray, other: FloatArray) -> float:
+class Cloud:
+    """Points, with the median of each coordinate.
+
+    Parameters
+    ----------
+    points : ndarray, shape (point, direction)
+        In units of noise; of very many an even part stands for all.
+    """
+
+    def __init__(self, points: FloatArray) -> None:
+        self.points = points[:: max(1, -(-len(points) // _ENOUGH_POINTS))]
+
+    @cached_property
+    def median(self) -> FloatArray:
+        """Its middle, shape (direction,): a cloud may hold some points that belong elsewhere."""
+        return np.asarray(np.median(self.points, axis=0))
+
+
+def apart(one: Cloud, other: Cloud) -> float:
     """Measure the distance of two clouds in units of the sum of their spreads along the line between them.
 
     Parameters
     ----------
-    one, other : ndarray, shape (point, direction)
-        In units of noise.
+    one, other : Cloud
+        Of points in the same units.
 
     Returns
     -------
     float
-        Medians, since a cloud may hold some points that belong elsewhere; 0 where the clouds coincide.
+        From median to median; 0 where the clouds coincide.
 
     Examples
     --------
-    >>> apart(np.array([[-1.0], [0.0], [1.0]]), np.array([[5.0], [6.0], [7.0]])).__round__(2)
+    >>> apart(Cloud(np.array([[-1.0], [0.0], [1.0]])), Cloud(np.array([[5.0], [6.0], [7.0]]))).__round__(2)
     2.02
     """
     line, distance = _line(one, other)
-    return distance / (_spread(one @ line) + _spread(other @ line))
+    return distance / (_spread(one.points @ line) + _spread(other.points @ line))
 
 
 def contrast(values: FloatArray, one: BoolArray, other: BoolArray, span: Span, valid: BoolArray) -> float:
@@ -61,8 +83,8 @@ def contrast(values: FloatArray, one: BoolArray, other: BoolArray, span: Span, v
         windows across the boundary, divided by the sum of the regions' spreads along that line; infinity
         where the regions do not touch, and 0 where they do but only in a gap, which shows nothing.
     """
-    clouds = [values[deep_inside(region, span, valid)] for region in (one, other)]
-    if not all(map(len, clouds)):
+    clouds = [Cloud(values[deep_inside(region, span, valid)]) for region in (one, other)]
+    if not all(len(cloud.points) for cloud in clouds):
         return 0.0
     line, _ = _line(*clouds)
     beside = _beside(one, other, span), _beside(other, one, span)
@@ -72,12 +94,12 @@ def contrast(values: FloatArray, one: BoolArray, other: BoolArray, span: Span, v
     if min(map(np.count_nonzero, beside)) < _FEWEST:
         return 0.0
     here, there = (float(np.median(values[places] @ line)) for places in beside)
-    return (there - here) / sum(_spread(cloud @ line) for cloud in clouds)
+    return (there - here) / sum(_spread(cloud.points @ line) for cloud in clouds)
 
 
-def _line(one: FloatArray, other: FloatArray) -> tuple[FloatArray, float]:
+def _line(one: Cloud, other: Cloud) -> tuple[FloatArray, float]:
     """Return the direction from one median to the other, and how far it is."""
-    way = np.median(other, axis=0) - np.median(one, axis=0)
+    way = other.median - one.median
     length = float(np.linalg.norm(way))
     return (way / length if length else way), length
 

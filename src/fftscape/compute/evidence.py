@@ -24,6 +24,8 @@ _MOST_DIRECTIONS = 16
 _SMOOTHING = 0.2
 # Windows half a window apart share little noise under a Hann taper; at least this part of them lies in one region.
 _HOMOGENEOUS = 0.5
+# Pairs of windows that tell as much of noise as more would.
+_ENOUGH_PAIRS = 100_000
 # Images without any noise have some: rounding is no structure. In units of a whole flattened spectrum's level.
 _LEAST_NOISE = 0.02
 # Windows of a region that are averaged; more would not sharpen the mean much.
@@ -135,17 +137,25 @@ def _field(scores: Scores, survey: Spectra) -> tuple[Field, FloatArray]:
     pairs = _differences(values, grid)
     noise = np.mean([trimmed_covariance(along, _HOMOGENEOUS, least=_LEAST_NOISE) / 2 for along in pairs], axis=0)
     to_noise_units = whitening(noise)
-    smooth = gaussian_filter(values @ to_noise_units, (_SMOOTHING * span[0], _SMOOTHING * span[1], 0), mode="nearest")
-    return Field(smooth, span, grid.valid), to_noise_units
+    values = values @ to_noise_units
+    gaussian_filter(values, (_SMOOTHING * span[0], _SMOOTHING * span[1], 0), output=values, mode="nearest")
+    return Field(values, span, grid.valid), to_noise_units
 
 
 def _differences(values: FloatArray, grid: WindowGrid) -> list[FloatArray]:
     """Return differences of scores half a window apart along y and along x, as far as there are enough."""
     half_y, half_x = (max(1, steps // 2) for steps in grid.span)
     valid = grid.valid
-    along_y = (values[half_y:] - values[:-half_y])[valid[half_y:] & valid[:-half_y]]
-    along_x = (values[:, half_x:] - values[:, :-half_x])[valid[:, half_x:] & valid[:, :-half_x]]
+    along_y = _some_differences(values, valid, half_y)
+    along_x = _some_differences(values.swapaxes(0, 1), valid.T, half_x)
     return [along for along in (along_y, along_x) if len(along) > _MOST_DIRECTIONS]
+
+
+def _some_differences(values: FloatArray, valid: BoolArray, distance: int) -> FloatArray:
+    """Return differences along the first axis, of very many an even part."""
+    pairs = np.flatnonzero(valid[distance:] & valid[:-distance])
+    first, second = np.unravel_index(pairs[:: -(-len(pairs) // _ENOUGH_PAIRS) or 1], valid[distance:].shape)
+    return np.asarray(values[first + distance, second] - values[first, second])
 
 
 def _abruptness(field: Field) -> FloatArray:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -36,6 +38,9 @@ def one_blas_thread() -> Iterator[None]:
     with threadpool_limits(1, user_api="blas"):
         yield
 
+
+# Set in the threads of a pool: work that they split further they do themselves.
+_pool = threading.local()
 
 # Most threads of a pool in this process; None for as many as there are usable processors.
 _most_threads: int | None = None
@@ -98,12 +103,12 @@ def ordered(
     >>> sum(ordered(lambda i: i * i, range(4)))
     14
     """
-    count = n_threads or _most_threads or usable_processors()
+    count = 1 if getattr(_pool, "is_inside", False) else n_threads or _most_threads or usable_processors()
     if count == 1:
         yield from map(function, pieces)
         return
     waiting = iter(pieces)
-    with ThreadPoolExecutor(count) as pool:
+    with ThreadPoolExecutor(count, initializer=_enter_pool) as pool:
         under_way: deque[Future[Result]] = deque(
             pool.submit(function, piece) for piece in islice(waiting, _AHEAD * count)
         )
@@ -115,6 +120,65 @@ def ordered(
         finally:
             for future in under_way:
                 future.cancel()
+
+
+class Elsewhere(Protocol):
+    """What runs pieces of work outside this process."""
+
+    def ordered(self, function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+        """Return what `function` makes of every piece, in the order of the pieces."""
+
+
+_elsewhere: ContextVar[Elsewhere | None] = ContextVar("_elsewhere", default=None)
+
+
+@contextmanager
+def elsewhere(place: Elsewhere) -> Iterator[None]:
+    """Let work that is spread be done there."""
+    token = _elsewhere.set(place)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
+def is_spread() -> bool:
+    """Tell whether work that is spread is done outside this process, which then has to hold nothing for it."""
+    return _elsewhere.get() is not None
+
+
+def spread(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+    """Return what `function` makes of every piece, in order: on this process's threads, or wherever work is done.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one piece and returns something small; it writes nowhere.
+    pieces : iterable
+        What to call it on.
+
+    Examples
+    --------
+    >>> list(spread(lambda i: i * i, range(4)))
+    [0, 1, 4, 9]
+    """
+    place = _elsewhere.get()
+    return ordered(function, pieces) if place is None else place.ordered(function, pieces)
+
+
+@contextmanager
+def serially() -> Iterator[None]:
+    """Let work inside be done by this thread alone."""
+    before = getattr(_pool, "is_inside", False)
+    _pool.is_inside = True
+    try:
+        yield
+    finally:
+        _pool.is_inside = before
+
+
+def _enter_pool() -> None:
+    _pool.is_inside = True
 
 
 def usable_processors() -> int:

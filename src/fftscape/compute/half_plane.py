@@ -9,6 +9,17 @@ from fftscape.model.arrays import FloatArray
 from fftscape.model.settings import Pair
 
 
+def n_features(size: Pair) -> int:
+    """Return how many frequencies the half plane of a window has.
+
+    Examples
+    --------
+    >>> n_features((8, 6))
+    32
+    """
+    return size[0] * (size[1] // 2 + 1)
+
+
 def half_plane_weights(size: Pair) -> FloatArray:
     """Return sqrt(number of full-plane frequencies each half-plane column stands for).
 

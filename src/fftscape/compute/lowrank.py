@@ -63,13 +63,15 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0) -> LowRank:
     True
     """
     rank = min(rank, *matrix.shape)
-    block = min(rank + _OVERSAMPLING, *matrix.shape)
+    block = rank + _OVERSAMPLING
+    if _POWER_STEPS * block > min(matrix.shape):  # one step over all directions is as little work, and exact
+        block = min(matrix.shape)
     rng = np.random.default_rng(seed)
     right = rng.standard_normal((matrix.shape[1], block)).astype(matrix.dtype)
     basis = np.zeros((matrix.shape[0], 0))
     coefficients = np.zeros((0, matrix.shape[1]))
-    for step in range(_POWER_STEPS):
-        if step and basis.shape[1] + block > min(matrix.shape):
+    for _ in range(_POWER_STEPS):
+        if basis.shape[1] == min(matrix.shape):
             break
         left = _orthonormal((matrix @ right).astype(np.float64), basis)
         right = matrix.T @ left.astype(matrix.dtype)

@@ -9,6 +9,8 @@ from fftscape.model.arrays import BoolArray, FloatArray
 # Full exchanges without progress that are tried before a row goes on by single exchanges, which always end.
 _PATIENCE = 3
 _MOST_ROUNDS = 100
+# Steps for each component where rows are solved one by one; more than enough, three are what SciPy takes unasked.
+_MOST_STEPS = 100
 # What lies below zero by less than this part of a row's largest value is rounding.
 _ROUNDING = 1e-10
 
@@ -32,7 +34,8 @@ def nonnegative_least_squares(target: FloatArray, gram: FloatArray) -> FloatArra
     -----
     Block principal pivoting (Portugal, Judice and Vicente, Math. Comput. 63, 625, 1994; for many
     right-hand sides Kim and Park, SIAM J. Sci. Comput. 33, 3261, 2011): rows with the same set of
-    positive weights share one small system of equations.
+    positive weights share one small system of equations. Nearly collinear factors can take it very many
+    exchanges; what has not ended after some goes on by itself with the active sets of Lawson and Hanson.
 
     Examples
     --------
@@ -44,14 +47,17 @@ def nonnegative_least_squares(target: FloatArray, gram: FloatArray) -> FloatArra
     weights = np.zeros_like(target)
     if not usable.any():
         return weights
-    weights[:, usable] = _solved(np.ascontiguousarray(target[:, usable]), gram[np.ix_(usable, usable)])
+    # In units of the factors' lengths, so that it does not matter how long they are.
+    lengths = np.sqrt(np.diag(gram)[usable])
+    weights[:, usable] = _solved(target[:, usable] / lengths, gram[np.ix_(usable, usable)] / np.outer(lengths, lengths))
+    weights[:, usable] /= lengths
     return weights
 
 
 def _solved(target: FloatArray, gram: FloatArray) -> FloatArray:
     count, size = target.shape
     # A ridge far below any real difference: factors that are multiples of one another share the weight.
-    gram = gram + 1e-12 * np.trace(gram) * np.eye(size)
+    gram = gram + 1e-12 * size * np.eye(size)
     positive = np.ones(target.shape, bool)
     weights, slope = np.empty_like(target), np.empty_like(target)
     fewest, patience = np.full(count, size + 1), np.full(count, _PATIENCE)
@@ -59,7 +65,7 @@ def _solved(target: FloatArray, gram: FloatArray) -> FloatArray:
     rows = np.arange(count)
     for _ in range(_MOST_ROUNDS):
         _solve_by_set(target, gram, positive, rows, weights, slope)
-        wrong = np.where(positive[rows], weights[rows] * np.diag(gram), slope[rows]) < -rounding[rows]
+        wrong = np.where(positive[rows], weights[rows], slope[rows]) < -rounding[rows]
         many = wrong.sum(axis=1)
         left = many > 0
         rows, wrong, many = rows[left], wrong[left], many[left]
@@ -71,7 +77,18 @@ def _solved(target: FloatArray, gram: FloatArray) -> FloatArray:
         single = patience[rows] < 0
         wrong[single] = _last_only(wrong[single])
         positive[rows] ^= wrong
+    if len(rows):
+        weights[rows] = _one_by_one(target[rows], gram)
     return np.maximum(weights, 0)
+
+
+def _one_by_one(target: FloatArray, gram: FloatArray) -> FloatArray:
+    """Solve rows each by itself: slow, but every step makes the error smaller."""
+    from scipy import linalg, optimize
+
+    root = linalg.cholesky(gram)
+    right = linalg.solve_triangular(root, target.T, trans="T").T
+    return np.array([optimize.nnls(root, row, maxiter=_MOST_STEPS * len(gram))[0] for row in right])
 
 
 def _solve_by_set(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from fftscape.compute.brightness import same_but_brightness
-from fftscape.compute.clouds import apart, contrast
+from fftscape.compute.clouds import Cloud, apart, contrast
 from fftscape.compute.evidence import Evidence, Field
 from fftscape.compute.territories import thickness
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
@@ -26,8 +26,39 @@ _ROUNDS = 20
 _BAND = 0.9
 
 
+class Groups:
+    """Groups of similar scores in parts of a field, each search made once: thresholds have no part in it.
+
+    Parameters
+    ----------
+    field : Field
+        Scores.
+    seed : int
+        Seed of the searches.
+    """
+
+    def __init__(self, field: Field, seed: int) -> None:
+        self._field, self._seed = field, seed
+        self._known: dict[tuple[bytes, int], IntArray] = {}
+
+    def of(self, inside: BoolArray, count: int) -> IntArray:
+        """Put the places of a region into groups 0, 1, ...; -1 outside."""
+        key = inside.tobytes(), count
+        if key not in self._known:
+            self._known[key] = self._found(inside, count)
+        return self._known[key]
+
+    def _found(self, inside: BoolArray, count: int) -> IntArray:
+        points, known = self._field.values[inside], self._field.values[inside & self._field.valid]
+        groups = np.full(inside.shape, -1)
+        if len(known) >= _FEWEST_POINTS:
+            centres = _centres(known[:: -(-len(known) // _ENOUGH_POINTS)], count, self._seed)
+            groups[inside] = np.argmin([np.sum((points - centre) ** 2, axis=1) for centre in centres], axis=0)
+        return groups
+
+
 def subdivided(
-    evidence: Evidence, labels: IntArray, *, separation: float, least_contrast: float, half_width: float, seed: int
+    evidence: Evidence, labels: IntArray, groups: Groups, *, separation: float, least_contrast: float, half_width: float
 ) -> IntArray:
     """Divide regions whose spectra fall into groups.
 
@@ -37,14 +68,14 @@ def subdivided(
         Scores of the survey's windows.
     labels : ndarray of int, shape (y, x)
         Regions 0, 1, ...
+    groups : Groups
+        Of the evidence's field.
     separation : float
         Distance of any two parts' scores, at least, in units of the sum of their spreads.
     least_contrast : float
         Change of the scores across the boundary of any two parts, at least, in the same units.
     half_width : float
         In windows; a part must be wider somewhere.
-    seed : int
-        Seed of the search for groups.
 
     Returns
     -------
@@ -64,22 +95,12 @@ def subdivided(
         region = waiting.pop()
         inside = labels == region
         for count in _PART_NUMBERS:
-            parts = _groups(evidence.field, inside, count, seed)
+            parts = groups.of(inside, count)
             if _are_structures(evidence, parts, separation, least_contrast, half_width):
                 labels[parts > 0] = labels.max() + parts[parts > 0]
                 waiting += [region, *range(int(labels.max()) + 2 - count, int(labels.max()) + 1)]
                 break
     return labels
-
-
-def _groups(field: Field, inside: BoolArray, count: int, seed: int) -> IntArray:
-    """Put the places of a region into groups 0, 1, ...; -1 outside."""
-    points, known = field.values[inside], field.values[inside & field.valid]
-    groups = np.full(inside.shape, -1)
-    if len(known) >= _FEWEST_POINTS:
-        centres = _centres(known[:: -(-len(known) // _ENOUGH_POINTS)], count, seed)
-        groups[inside] = np.argmin([np.sum((points - centre) ** 2, axis=1) for centre in centres], axis=0)
-    return groups
 
 
 def _centres(points: FloatArray, count: int, seed: int) -> FloatArray:
@@ -112,7 +133,8 @@ def _are_structures(
     if not all(inside.any() for inside in insides):
         return False
     pairs = [(i, j) for i in range(count) for j in range(i)]
-    if any(apart(field.values[insides[i]], field.values[insides[j]]) < separation for i, j in pairs):
+    clouds = [Cloud(field.values[inside]) for inside in insides]
+    if any(apart(clouds[i], clouds[j]) < separation for i, j in pairs):
         return False
     contrasts = [contrast(field.values, places[i], places[j], field.span, field.valid) for i, j in pairs]
     if min(contrasts) < least_contrast or np.isinf(contrasts).all():

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from fftscape.model.arrays import BoolArray
+from fftscape.model.mapped import bands_of
 
 Pixels = npt.NDArray[np.float32]
 
@@ -79,7 +83,9 @@ def scale_of(data: npt.NDArray[Any], *, centred: bool) -> Scale:
     Scale(centre=2.0, spread=1.0)
     """
     every = max(1, data.size // _SAMPLE)
-    sample = _finite(data.reshape(-1)[::every])
+    while gcd(every, data.shape[-1]) > 1:  # or only some of the columns would be looked at
+        every += 1
+    sample = _finite(_every(data, every))
     if not len(sample) or np.ptp(_typical(sample)) == 0:  # nearly all pixels are equal: the few others are the image
         sample = _finite(data.reshape(-1))
         typical = sample
@@ -94,6 +100,14 @@ def scale_of(data: npt.NDArray[Any], *, centred: bool) -> Scale:
     return Scale(float(typical.mean()) * unit if centred else 0.0, spread or 1.0)
 
 
+def _every(data: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:
+    """Return every so many of all pixels, counted along the rows."""
+    # Copies, so that no view keeps a whole band in memory.
+    return np.concatenate(
+        [data[band].reshape(-1)[-band.start * data.shape[1] % step :: step].copy() for band in bands_of(data)]
+    )
+
+
 def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     values = values.astype(np.float64)
     return np.asarray(values[np.isfinite(values)])
@@ -101,3 +115,26 @@ def _finite(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 def _typical(sample: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return np.clip(sample, *np.quantile(sample, _TYPICAL))
+
+
+def finite_pixels(data: npt.NDArray[Any]) -> BoolArray:
+    """Tell which pixels hold a finite number.
+
+    Parameters
+    ----------
+    data : ndarray, shape (y, x)
+        Of any real dtype.
+
+    Returns
+    -------
+    ndarray of bool, shape (y, x)
+        Read-only and without any memory of its own where all are.
+
+    Examples
+    --------
+    >>> finite_pixels(np.array([[1.0, np.nan]])).tolist()
+    [[True, False]]
+    """
+    if data.dtype.kind in "biu" or all(np.isfinite(data[band]).all() for band in bands_of(data)):
+        return np.broadcast_to(np.True_, data.shape)
+    return np.asarray(np.isfinite(data))

@@ -62,7 +62,7 @@ def leading_scores(spectra: Spectra, count: int, *, seed: int) -> Scores:
     Scores
         Of the flattened spectra, see `flattened`. Directions of many windows are those of a part of them.
     """
-    sample = spectra.rows(sample_of(spectra.shape[0]))
+    sample = spectra.rows(sample_of(spectra))
     mean = sample.mean(axis=0, dtype=np.float64)
     mean += WHITENING_FLOOR * mean.max()
     sample = flattened(sample, mean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeVar
 
 import numpy as np
@@ -53,11 +54,29 @@ def depth(inside: BoolArray, span: Span) -> FloatArray:
 
     if inside.all():
         return np.full(inside.shape, np.inf)
-    pad = (2 * span[0], 2 * span[1])
-    beyond = np.pad(inside, ((pad[0],) * 2, (pad[1],) * 2), mode="edge")
+    # Around a region lies a ring of places outside it, and nothing beyond can be nearer: the rest says nothing.
+    box = _surroundings(inside, (1, 1))
+    depths = np.zeros(inside.shape)
+    pad = [
+        (2 * steps * (part.start == 0), 2 * steps * (part.stop == length))
+        for steps, part, length in zip(span, box, inside.shape, strict=True)
+    ]
+    beyond = np.pad(inside[box], pad, mode="edge")
     # The border lies half a step outside the last place.
     distance = distance_transform_edt(beyond, sampling=(1 / span[0], 1 / span[1])) - 0.5 / max(span)
-    return np.asarray(np.maximum(distance, 0)[pad[0] : -pad[0], pad[1] : -pad[1]])
+    part = tuple(slice(before, length - after) for (before, after), length in zip(pad, beyond.shape, strict=True))
+    depths[box] = np.maximum(distance, 0)[part]
+    return depths
+
+
+def _surroundings(inside: BoolArray, reach: Span) -> tuple[slice, slice]:
+    """Return the rows and columns of a map that hold a region and so many places around it."""
+    parts = []
+    for axis, (steps, length) in enumerate(zip(reach, inside.shape, strict=True)):
+        places = np.flatnonzero(inside.any(axis=1 - axis))
+        first, last = (int(places[0]), int(places[-1])) if len(places) else (0, -1)
+        parts.append(slice(max(first - steps, 0), min(last + 1 + steps, length)))
+    return parts[0], parts[1]
 
 
 def thickness(inside: BoolArray, span: Span) -> float:
@@ -113,8 +132,14 @@ def within_reach(labels: IntArray, count: int, span: Span, reach: float = _REACH
     """
     from scipy.ndimage import distance_transform_edt
 
-    sampling = (1 / span[0], 1 / span[1])
-    return np.stack([distance_transform_edt(labels != index, sampling=sampling) <= reach for index in range(count)])
+    near = np.zeros((count, *labels.shape), bool)
+    for index in range(count):
+        inside = labels == index
+        box = _surroundings(inside, (math.ceil(reach * span[0]), math.ceil(reach * span[1])))
+        if inside[box].any():
+            distance = distance_transform_edt(~inside[box], sampling=(1 / span[0], 1 / span[1]))
+            near[index][box] = distance <= reach
+    return near
 
 
 def without_gaps(values: npt.NDArray[Scalar], valid: BoolArray) -> npt.NDArray[Scalar]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.half_plane import half_plane_weights
+from fftscape.compute.half_plane import half_plane_weights, n_features
 from fftscape.compute.pixels import Scale
 from fftscape.compute.tapers import profile
 from fftscape.model.arrays import BoolArray, IntArray
@@ -81,7 +81,7 @@ class Transform:
         self._data, self._grid, self._settings, self._scale = data, grid, settings, scale
         along_y, along_x = (profile(length, settings.taper) for length in grid.size)
         along_y = along_y / (np.linalg.norm(along_y) * np.linalg.norm(along_x))
-        self._taper_y, self._taper_x = along_y.astype(np.float32)[:, None, None], along_x.astype(np.float32)
+        self._taper_y, self._taper_x = along_y.astype(np.float32)[:, None], along_x.astype(np.float32)
         self._mean = _mean_of(np.fft.rfft2(np.outer(along_y, along_x))) if settings.remove_mean else None
         # A constant of 1 has so much at zero frequency.
         self._level = float(along_y.sum() * along_x.sum())
@@ -90,7 +90,7 @@ class Transform:
     @property
     def n_features(self) -> int:
         """Length of a spectrum."""
-        return self._grid.size[0] * len(self._weights)
+        return n_features(self._grid.size)
 
     def pieces(self, wanted: BoolArray) -> Iterator[Piece]:
         """Cut a grid into pieces; those without a wanted window are left out."""
@@ -125,32 +125,32 @@ class Transform:
         height, width = self._grid.size
         strip = self._data[origins[0] : origins[-1] + height, lefts[0] : lefts[-1] + width]
         pixels = self._scale.normalised(strip)
-        tapered = np.lib.stride_tricks.sliding_window_view(pixels, width, axis=1)[:, lefts - lefts[0]]
-        tapered *= self._taper_x
-        lines = fft.rfft(tapered, axis=2, workers=1)
+        cut = np.lib.stride_tricks.sliding_window_view(pixels, width, axis=1)[:, lefts - lefts[0]]
+        tapered = np.multiply(cut.transpose(1, 0, 2), self._taper_x, order="C")
+        # Real and imaginary parts one after the other: a real taper needs no complex product.
+        lines = fft.rfft(tapered, axis=2, workers=1).view(np.float32)
         for row, top in zip(rows, origins - origins[0], strict=True):
             chosen = np.flatnonzero(asked[row, columns])
             whole = len(chosen) == len(columns)
-            own = lines[top : top + height] if whole else lines[top : top + height, chosen]
+            own = lines[:, top : top + height] if whole else lines[chosen, top : top + height]
             first = places[piece.rows, piece.columns][row, columns[chosen[0]]]
-            self._finish(own * self._taper_y, values[first : first + len(chosen)])
+            self._finish((own * self._taper_y).view(np.complex64), values[first : first + len(chosen)])
 
     def _finish(self, block: npt.NDArray[np.complex64], out: Block) -> None:
-        """Transform tapered lines of shape (y, window, frequency_x) along y, and scale the spectra."""
+        """Transform tapered lines of shape (window, y, frequency_x) along y, and scale the spectra."""
         from scipy import fft
 
-        spectra = fft.fft(block, axis=0, workers=1, overwrite_x=True)
-        height, count, half = spectra.shape
-        level = spectra[0, :, 0].real / self._level
+        spectra = fft.fft(block, axis=1, workers=1, overwrite_x=True)
+        level = spectra[:, 0, 0].real / self._level
         if self._mean is not None:
             mean = self._mean
-            places = np.ix_(mean.rows, np.arange(count), mean.columns)
-            spectra[places] -= level[None, :, None] * mean.values[:, None, :]
-            spectra[0, :, 0] = 0
-        parts = spectra.view(np.float32).reshape(height, count, half, 2)
+            places = np.ix_(np.arange(len(spectra)), mean.rows, mean.columns)
+            spectra[places] -= level[:, None, None] * mean.values
+            spectra[:, 0, 0] = 0
+        parts = spectra.view(np.float32).reshape(*spectra.shape, 2)
         parts *= parts
-        power = out.reshape(count, height, half)
-        np.add(parts[..., 0], parts[..., 1], out=power.transpose(1, 0, 2))
+        power = out.reshape(spectra.shape)
+        np.add(parts[..., 0], parts[..., 1], out=power)
         if self._mean is not None:
             power[self._is_rounding(power, level)] = 0
         _SCALINGS[self._settings.scaling](power)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fftscape.files.entry import Entry, array_entries
 from fftscape.files.guards import check_claim
 from fftscape.model.errors import UnreadableFileError
+from fftscape.model.mapped import LARGEST_HELD
 
 
 def read_npy(path: Path) -> list[Entry]:
@@ -28,7 +29,8 @@ def read_npy(path: Path) -> list[Entry]:
     _check(path, shape, dtype, held, packed=False)
 
     def take(position: tuple[int, ...]) -> npt.NDArray[Any]:
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False)[position])
+        image = np.load(path, mmap_mode="r", allow_pickle=False)[position]
+        return image if image.nbytes > LARGEST_HELD else np.array(image)
 
     return array_entries(shape, take, Entry("array", (0, 0), dtype.name))
 

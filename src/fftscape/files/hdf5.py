@@ -15,6 +15,7 @@ from fftscape.files.calibration import Calibration, calibrate
 from fftscape.files.entry import Axes, Entry, Take, array_entries, entries_along, summarised
 from fftscape.files.guards import check_claim
 from fftscape.model.errors import UnreadableFileError
+from fftscape.model.mapped import scratch
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_OBJECTS = 20_000
@@ -112,6 +113,10 @@ def _taker(path: Path, name: str, where: Callable[[tuple[int, ...]], Any]) -> Ta
         with _open(path) as file:
             item = file[name]
             parts = _parts(item.dtype)
+            if item.ndim == 2 and not parts:  # chunk by chunk into what may lie in a file
+                plane = scratch(item.shape, item.dtype)
+                item.read_direct(plane)
+                return plane
             data = np.asarray(item[where(position)])
             return data[parts[0]] + 1j * data[parts[1]] if parts else data
 

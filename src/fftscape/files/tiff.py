@@ -15,6 +15,7 @@ from fftscape.files.guards import HARMLESS_BYTES, check_claim
 from fftscape.files.pixels import is_turned, looked_up, upright
 from fftscape.files.tiff_dialects import calibration_of, channel_names, metadata_of
 from fftscape.model.errors import UnreadableFileError
+from fftscape.model.mapped import scratch
 
 _ORIENTATION_TAG = 274
 _UNPACKED = 1
@@ -122,7 +123,7 @@ def _plane(path: Path, series: Any, index: int, n_planes: int) -> npt.NDArray[An
         if page is None:
             raise UnreadableFileError(f"{path}: frame {index} is missing from the file")
         _check_page(path, page)
-        data, letters = page.asarray(), page.axes
+        data, letters = page.asarray(out=scratch(page.shape, page.dtype)), page.axes
         keyframe = page.keyframe
     else:
         # All planes lie in one run of bytes behind a single page (large ImageJ stacks, volumes).

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.model.arrays import ReadOnlyArrays
+from fftscape.model.mapped import bands_of
 
 PIXEL_UNIT = "px"
 UNCALIBRATED = "none (distances are in pixels)"
@@ -34,7 +35,7 @@ class Image(ReadOnlyArrays):
     Parameters
     ----------
     data : ndarray, shape (y, x)
-        Real numbers of any dtype; NaN and infinity mark pixels without data.
+        Real numbers of any dtype, perhaps mapped from a file; NaN and infinity mark pixels without data.
     pixel_size : tuple of float
         Height and width of a pixel in `unit`, (y, x); they may differ.
     unit : str
@@ -87,8 +88,14 @@ class Image(ReadOnlyArrays):
     @cached_property
     def is_constant(self) -> bool:
         """Whether all finite pixels are equal."""
-        known = self.data[np.isfinite(self.data)]
-        return known.size > 0 and bool(known.min() == known.max())
+        value = None
+        for band in bands_of(self.data):
+            known = self.data[band][np.isfinite(self.data[band])]
+            if known.size:
+                value = known.flat[0] if value is None else value
+                if not (known == value).all():
+                    return False
+        return value is not None
 
     @property
     def field_of_view(self) -> tuple[float, float]:

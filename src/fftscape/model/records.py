@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -67,6 +67,15 @@ class WindowGrid(ReadOnlyArrays):
         """Steps per window, (y, x), at least 1."""
         return max(1, round(self.size[0] / self.step[0])), max(1, round(self.size[1] / self.step[1]))
 
+    def part(self, rows: slice, columns: slice) -> WindowGrid:
+        """Return some rows and columns of the windows as a grid of their own over the same image."""
+        return replace(
+            self,
+            origins_y=self.origins_y[rows],
+            origins_x=self.origins_x[columns],
+            valid=self.valid[rows, columns],
+        )
+
     def to_map(self, values: npt.NDArray[Any]) -> FloatArray:
         """Lay per-window values out as a map.
 
@@ -114,6 +123,10 @@ class LocalSpectra(ReadOnlyArrays):
         """Return the spectra of some windows, shape (window, feature)."""
         return self.values[chosen]
 
+    def on(self, grid: WindowGrid) -> LocalSpectra:
+        """Return the same spectra of the same windows under another name of their grid."""
+        return replace(self, grid=grid)
+
 
 class Spectra(Protocol):
     """Spectra of many windows that may be too many to be held at once: `LocalSpectra`, or computed when asked for."""
@@ -132,6 +145,9 @@ class Spectra(Protocol):
 
     def rows(self, chosen: slice | IntArray) -> npt.NDArray[np.float32]:
         """Return the spectra of some windows, shape (window, feature); numbers are to rise."""
+
+    def on(self, grid: WindowGrid) -> Spectra:
+        """Return the same spectra of the same windows under another name of their grid."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -232,6 +248,9 @@ class Factorization(ReadOnlyArrays):
         Half-plane factors of unit Euclidean norm, strongest component first.
     loadings : ndarray of float32, shape (n_valid, component)
         Non-negative weights.
+    residual : ndarray of float32, shape (n_valid,)
+        ``norm(values - loadings @ factors) / norm(values)`` window by window; 0 for a window
+        without any spectrum.
     reconstruction_error : float
         Frobenius norm of (values - loadings @ factors) divided by that of the values.
     n_iter : int
@@ -242,6 +261,7 @@ class Factorization(ReadOnlyArrays):
 
     factors: npt.NDArray[np.float32]
     loadings: npt.NDArray[np.float32]
+    residual: npt.NDArray[np.float32]
     reconstruction_error: float
     n_iter: int
     converged: bool

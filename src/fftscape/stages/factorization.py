@@ -2,7 +2,7 @@
 
 Hierarchical alternating least squares (Cichocki and Phan, IEICE Trans. E92-A, 2009) on a low-rank
 form of a sample of the spectra, so that an iteration touches the few leading directions instead of all the
-data, then exact passes over the data themselves, block by block.
+data, then two passes over the data themselves, block by block.
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.blocks import mapped, sample_of, weighted_sums
+from fftscape.compute.blocks import group_means, mapped, sample_of
 from fftscape.compute.lowrank import LowRank, low_rank
 from fftscape.compute.nonnegative import nonnegative_least_squares
-from fftscape.model.arrays import FloatArray
+from fftscape.model.arrays import FloatArray, IntArray
 from fftscape.model.records import Factorization, Spectra
 from fftscape.model.settings import FactorizationSettings, Start
 
 _EXTRA_RANK = 6
 _TRIAL_ITERATIONS = 30
-_EXACT_PASSES = 2
-# Windows from which factors are learned before they are refined on all.
-_ENOUGH_WINDOWS = 5000
 # A window belongs clearly to a component from this part of the component's largest share in any window.
 _NEARLY = 0.85
 _TINY = 1e-12
@@ -75,11 +72,13 @@ def factorize(
     where `max_iter` came first.
     """
     count = spectra.shape[0]
-    sample = spectra.rows(slice(None)) if count <= _ENOUGH_WINDOWS else spectra.rows(sample_of(count, _ENOUGH_WINDOWS))
+    chosen = sample_of(spectra)
+    sample = spectra.rows(slice(None) if len(chosen) == count else chosen)
     total = _energy(sample)
     if total == 0:
         zeros = np.zeros((n_components, spectra.shape[1]), np.float32)
-        return Factorization(zeros, np.zeros((count, n_components), np.float32), 0.0, 0, True)
+        nothing = np.zeros((count, n_components), np.float32)
+        return Factorization(zeros, nothing, np.zeros(count, np.float32), 0.0, 0, True)
     part = low_rank(sample, n_components + _EXTRA_RANK, seed=settings.seed)
     rng = np.random.default_rng(settings.seed)
     trials = []
@@ -111,37 +110,7 @@ def project(spectra: Spectra, factors: FloatArray) -> Factorization:
         ``values - loadings @ factors``.
     """
     done = _pass(spectra, factors.astype(np.float64))
-    return Factorization(factors.astype(np.float32), done.loadings.astype(np.float32), done.error, 0, True)
-
-
-def window_residual(spectra: Spectra, loadings: FloatArray, factors: FloatArray) -> npt.NDArray[np.float32]:
-    """Return what the model leaves of each window's spectrum.
-
-    Parameters
-    ----------
-    spectra : Spectra
-        Values of shape (n_valid, feature).
-    loadings : ndarray, shape (n_valid, component)
-        Weights of the components.
-    factors : ndarray, shape (component, feature)
-        Half-plane factors.
-
-    Returns
-    -------
-    ndarray of float32, shape (n_valid,)
-        ``norm(values - loadings @ factors) / norm(values)`` window by window; 0 for a window
-        without any spectrum.
-    """
-    weights, exact = loadings.astype(np.float32), factors.astype(np.float32)
-
-    def relative(values: npt.NDArray[np.float32], windows: slice) -> FloatArray:
-        left = weights[windows] @ exact
-        left -= values
-        norms = np.einsum("ij,ij->i", values, values)
-        squares = np.divide(np.einsum("ij,ij->i", left, left), norms, out=np.zeros_like(norms), where=norms > 0)
-        return np.asarray(np.sqrt(squares))
-
-    return np.concatenate([part for _, part in mapped(relative, spectra)])
+    return _as_record(done, factors, np.arange(len(factors)), 0, converged=True)
 
 
 def purest_spectra(spectra: Spectra, loadings: FloatArray) -> FloatArray:
@@ -166,7 +135,7 @@ def purest_spectra(spectra: Spectra, loadings: FloatArray) -> FloatArray:
     sums = loadings.sum(axis=1, dtype=np.float64)
     parts = loadings / np.where(sums > 0, sums, 1)[:, None]
     own = (parts >= _NEARLY * parts.max(axis=0)) & (parts.max(axis=0) > 0)
-    return np.asarray(weighted_sums(spectra, own) / np.maximum(own.sum(axis=0), 1)[:, None])
+    return group_means(spectra, own)
 
 
 def _energy(values: npt.NDArray[np.float32]) -> float:
@@ -222,9 +191,10 @@ def _model_energy(loadings: FloatArray, factors: FloatArray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Pass:
-    """What one pass over all spectra gives: best loadings, their relative error, and ``loadings.T @ spectra``."""
+    """What one pass over all spectra gives: best loadings, what these leave, and ``loadings.T @ spectra``."""
 
     loadings: FloatArray
+    residual: FloatArray
     error: float
     sums: FloatArray
 
@@ -232,37 +202,49 @@ class _Pass:
 def _pass(spectra: Spectra, factors: FloatArray) -> _Pass:
     exact, gram = factors.T.astype(np.float32), factors @ factors.T
 
-    def work(values: npt.NDArray[np.float32], _: slice) -> tuple[FloatArray, FloatArray, float, float]:
+    def work(values: npt.NDArray[np.float32], _: slice) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         target = (values @ exact).astype(np.float64)
         loadings = nonnegative_least_squares(target, gram)
-        sums = loadings.T.astype(np.float32) @ values
-        return loadings, sums, _energy(values), float(np.sum(loadings * target))
+        weights = loadings.astype(np.float32)
+        sums = weights.T @ values
+        energies = np.einsum("ij,ij->i", values, values)
+        # Not from sums of squares and products, whose differences would be rounding where little is left.
+        values = values - weights @ exact.T
+        return loadings, sums, np.einsum("ij,ij->i", values, values), energies
 
-    loadings, sums = np.empty((spectra.shape[0], len(factors))), np.zeros(factors.shape)
-    total = cross = 0.0
-    for windows, (found, part, energy, overlap) in mapped(work, spectra):
-        loadings[windows] = found
+    count = spectra.shape[0]
+    loadings, sums = np.empty((count, len(factors))), np.zeros(factors.shape)
+    left, energies = np.empty(count), np.empty(count)
+    for windows, (found, part, remainder, energy) in mapped(work, spectra):
+        loadings[windows], left[windows], energies[windows] = found, remainder, energy
         sums += part
-        total += energy
-        cross += overlap
-    error = max(total - 2 * cross + _model_energy(loadings, factors), 0.0)
-    return _Pass(loadings, float(np.sqrt(error / (total or 1.0))), sums)
+    residual = np.sqrt(np.divide(left, energies, out=np.zeros(count), where=energies > 0))
+    return _Pass(loadings, residual, float(np.sqrt(left.sum() / (energies.sum() or 1.0))), sums)
 
 
 def _finish(spectra: Spectra, fit: _Fit, *, ordered: bool) -> Factorization:
-    """Make exact passes over the data and bring the result into canonical order and scale."""
+    """Improve the factors once on all the data and bring the result into canonical order and scale."""
     factors = fit.factors.copy()
-    for _ in range(_EXACT_PASSES):
-        done = _pass(spectra, factors)
-        _sweep(factors.T, done.sums.T, done.loadings.T @ done.loadings)
+    done = _pass(spectra, factors)
+    _sweep(factors.T, done.sums.T, done.loadings.T @ done.loadings)
     norms = np.linalg.norm(factors, axis=1)
     factors = factors / np.where(norms > 0, norms, 1)[:, None]
     done = _pass(spectra, factors)
-    loadings = done.loadings
+    order = np.arange(len(factors))
     if ordered:
-        order = np.argsort(-loadings.sum(axis=0), kind="stable")
-        loadings, factors = loadings[:, order], factors[order]
-    return Factorization(factors.astype(np.float32), loadings.astype(np.float32), done.error, fit.n_iter, fit.converged)
+        order = np.argsort(-done.loadings.sum(axis=0), kind="stable")
+    return _as_record(done, factors, order, fit.n_iter, converged=fit.converged)
+
+
+def _as_record(done: _Pass, factors: FloatArray, order: IntArray, n_iter: int, *, converged: bool) -> Factorization:
+    return Factorization(
+        factors=factors[order].astype(np.float32),
+        loadings=done.loadings[:, order].astype(np.float32),
+        residual=done.residual.astype(np.float32),
+        reconstruction_error=done.error,
+        n_iter=n_iter,
+        converged=converged,
+    )
 
 
 def _start_spa(part: LowRank, n_components: int, rng: np.random.Generator) -> FloatArray:

@@ -22,7 +22,7 @@ from fftscape.compute.turning import (
     turned,
 )
 from fftscape.model.arrays import FloatArray, IntArray
-from fftscape.model.records import LocalSpectra
+from fftscape.model.records import Spectra
 from fftscape.model.rotation import Orientation
 
 # Degrees from one template to the next: far less than the width of a spot, seen from zero frequency.
@@ -53,14 +53,12 @@ class _Fan:
     whole: FloatArray
 
 
-def orientation_map(
-    spectra: LocalSpectra, references: FloatArray, owner: IntArray, pixel_size: PixelSize
-) -> Orientation:
+def orientation_map(spectra: Spectra, references: FloatArray, owner: IntArray, pixel_size: PixelSize) -> Orientation:
     """Measure how far each window is turned against the reference of its component.
 
     Parameters
     ----------
-    spectra : LocalSpectra
+    spectra : Spectra
         Values of shape (n_valid, feature).
     references : ndarray, shape (component, frequency_y, frequency_x)
         Mean spectra of the components' own windows, zero frequency at index ``size // 2``.
@@ -95,7 +93,7 @@ def orientation_map(
 
 
 def _measured(
-    spectra: LocalSpectra, rows: IntArray, whole: FloatArray, pixel_size: PixelSize, period: float
+    spectra: Spectra, rows: IntArray, whole: FloatArray, pixel_size: PixelSize, period: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return angle and uncertainty of some windows against the amplitudes of a reference, in pieces to save memory."""
     fan = _fan(whole, spectra, pixel_size, period)
@@ -106,7 +104,7 @@ def _measured(
     return np.concatenate(angles), np.concatenate(uncertainties)
 
 
-def _has_direction(spectra: LocalSpectra, rows: IntArray, pixel_size: PixelSize) -> bool:
+def _has_direction(spectra: Spectra, rows: IntArray, pixel_size: PixelSize) -> bool:
     """Tell whether what depends on direction is the same, turned or not, in both halves of the windows."""
     if len(rows) < 2:
         return False
@@ -123,7 +121,7 @@ def _agreement(angle: FloatArray, period: float) -> float:
     return float(np.abs(np.mean(np.exp(2j * np.pi * known / period)))) if len(known) else 0.0
 
 
-def _straightened(spectra: LocalSpectra, rows: IntArray, angle: FloatArray, pixel_size: PixelSize) -> FloatArray:
+def _straightened(spectra: Spectra, rows: IntArray, angle: FloatArray, pixel_size: PixelSize) -> FloatArray:
     """Average amplitudes of windows, each turned back: the mean spectrum of a bent crystal is smeared."""
     known, rounded = np.isfinite(angle), np.rint(angle)
     total, count = np.zeros(spectra.grid.size), np.zeros(spectra.grid.size)
@@ -136,7 +134,7 @@ def _straightened(spectra: LocalSpectra, rows: IntArray, angle: FloatArray, pixe
     return straight
 
 
-def _fan(whole: FloatArray, spectra: LocalSpectra, pixel_size: PixelSize, period: float) -> _Fan:
+def _fan(whole: FloatArray, spectra: Spectra, pixel_size: PixelSize, period: float) -> _Fan:
     angles = np.linspace(0, period, round(period / _STEP), endpoint=False)
     ring = _rings(spectra.grid.size, pixel_size)
     shape = detail(whole, pixel_size)
@@ -191,21 +189,21 @@ def _least_turn(scores: FloatArray) -> IntArray:
     return least
 
 
-def _half_amplitudes(spectra: LocalSpectra, rows: IntArray) -> FloatArray:
+def _half_amplitudes(spectra: Spectra, rows: IntArray) -> FloatArray:
     """Return amplitudes of windows in the half plane, weighted as its features are."""
     root = np.sqrt(_half_weights(spectra))
-    out: FloatArray = amplitudes(spectra.values[rows] / root, spectra.settings.scaling) * root
+    out: FloatArray = amplitudes(spectra.rows(rows) / root, spectra.settings.scaling) * root
     return out
 
 
-def _half_amplitudes_mean(spectra: LocalSpectra, rows: IntArray) -> FloatArray:
+def _half_amplitudes_mean(spectra: Spectra, rows: IntArray) -> FloatArray:
     """Return the mean amplitudes of windows in the half plane, in pieces to save memory."""
     pieces = np.array_split(rows, -(-len(rows) // 256))
     total = np.sum([_half_amplitudes(spectra, part).sum(axis=0) for part in pieces], axis=0)
     return np.asarray(total / len(rows))
 
 
-def _half_weights(spectra: LocalSpectra) -> FloatArray:
+def _half_weights(spectra: Spectra) -> FloatArray:
     """Return how many frequencies each feature stands for, shape (feature,)."""
     height, width = spectra.grid.size
     return np.tile(half_plane_weights((height, width)) ** 2, height)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fftscape.compute.blocks import weighted_sums
+from fftscape.compute.blocks import group_means
 from fftscape.compute.territories import without_gaps
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import Regions, Spectra, WindowGrid
@@ -62,7 +62,7 @@ def mean_spectra(spectra: Spectra, regions: Regions) -> FloatArray:
         for fallback in (labels == index, np.ones_like(core)):
             if not chosen[:, index].any():
                 chosen[:, index] = fallback
-    return np.asarray(weighted_sums(spectra, chosen) / chosen.sum(axis=0)[:, None])
+    return group_means(spectra, chosen)
 
 
 def agreement(regions: Regions, loadings: FloatArray, grid: WindowGrid) -> float:

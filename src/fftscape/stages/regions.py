@@ -14,9 +14,9 @@ import numpy.typing as npt
 from fftscape.compute.basins import in_order, persistent_basins
 from fftscape.compute.blocks import sample_of
 from fftscape.compute.brightness import same_but_brightness
-from fftscape.compute.clouds import apart
+from fftscape.compute.clouds import Cloud, apart
 from fftscape.compute.evidence import Evidence, Field, gathered, is_enough
-from fftscape.compute.parts import subdivided
+from fftscape.compute.parts import Groups, subdivided
 from fftscape.compute.territories import local_distances, thickness, within_reach, without_gaps
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.records import Regions, Spectra
@@ -65,7 +65,7 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
     groups that meet abruptly.
     """
     valid = survey.grid.valid
-    if not survey.rows(sample_of(survey.shape[0])).any():
+    if not survey.rows(sample_of(survey)).any():
         return _undivided(survey, confidence=1.0)
     if not is_enough(survey):
         return _undivided(survey, confidence=None)
@@ -106,6 +106,7 @@ def _undivided(survey: Spectra, confidence: float | None) -> Regions:
 
 def _trials(evidence: Evidence, settings: RegionSettings) -> list[IntArray]:
     """Divide the survey into structures with varied thresholds; the middle trial has them as they are."""
+    groups = Groups(evidence.field, settings.seed)
     known: dict[tuple[bytes, float], IntArray] = {}
     divided: dict[bytes, list[IntArray]] = {}
     trials = []
@@ -116,7 +117,7 @@ def _trials(evidence: Evidence, settings: RegionSettings) -> list[IntArray]:
         for factor, labels in zip(_VARIED, divided[basins.tobytes()], strict=True):
             key = labels.tobytes(), factor
             if key not in known:
-                known[key] = _uneven_divided(evidence, labels, settings, factor)
+                known[key] = _uneven_divided(evidence, labels, groups, settings, factor)
             trials.append(known[key])
     return trials
 
@@ -138,16 +139,18 @@ def _ridge_divided(evidence: Evidence, settings: RegionSettings, basins: IntArra
     return divisions
 
 
-def _uneven_divided(evidence: Evidence, labels: IntArray, settings: RegionSettings, factor: float) -> IntArray:
+def _uneven_divided(
+    evidence: Evidence, labels: IntArray, groups: Groups, settings: RegionSettings, factor: float
+) -> IntArray:
     """Divide regions further that are uneven in themselves, with the thresholds varied by a factor."""
     field, separation, narrowest = evidence.field, settings.separation * factor, settings.narrowest / 2
     divided = subdivided(
         evidence,
         labels,
+        groups,
         separation=separation,
         least_contrast=settings.contrast * factor,
         half_width=narrowest,
-        seed=settings.seed,
     )
     if divided.max() == labels.max():
         return labels
@@ -176,10 +179,11 @@ def _alike_joined(field: Field, labels: IntArray, separations: list[float]) -> l
     """Join the two most alike regions until the scores of any two stand apart: by so much, and on by more and more."""
     members = [[index] for index in range(int(labels.max()) + 1)]
     points = [field.values[inside] for inside in field.inside_each(labels)]
+    clouds = [Cloud(own) for own in points]
     table = np.full((len(points), len(points)), np.inf)
     for i in range(len(points)):
         for j in range(i):
-            table[i, j] = apart(points[i], points[j])
+            table[i, j] = apart(clouds[i], clouds[j])
     results: list[IntArray] = []
     while len(results) < len(separations):
         i, j = divmod(int(np.argmin(table)), len(table))
@@ -187,12 +191,13 @@ def _alike_joined(field: Field, labels: IntArray, separations: list[float]) -> l
             results.append(_grouped(labels, members))
             continue
         points[j] = np.concatenate([points[j], points[i]])
+        clouds[j] = Cloud(points[j])
         members[j] += members[i]
-        del points[i], members[i]
+        del points[i], clouds[i], members[i]
         table = np.delete(np.delete(table, i, axis=0), i, axis=1)
         for other in range(len(points)):
             if other != j:
-                table[max(j, other), min(j, other)] = apart(points[j], points[other])
+                table[max(j, other), min(j, other)] = apart(clouds[j], clouds[other])
     return results
 
 

@@ -12,6 +12,7 @@ from fftscape.compute.executors import for_each, ordered
 from fftscape.compute.scores import leading_scores, whitening
 from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
+from fftscape.model.mapped import bands_of, release, scratch
 from fftscape.model.records import Segmentation, Spectra, WindowGrid
 
 # Directions kept to tell components apart at a finer scale: some, and some for each component.
@@ -50,6 +51,23 @@ class Assignment:
     distances: FloatArray
 
 
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A part of an image with the assignment that holds there.
+
+    Parameters
+    ----------
+    rows, columns : slice
+        Of the image.
+    assignment : Assignment
+        Of windows there and around.
+    """
+
+    rows: slice
+    columns: slice
+    assignment: Assignment
+
+
 def assigned_by_labels(labels: npt.NDArray[np.int16], n_components: int, grid: WindowGrid) -> Assignment:
     """Turn labels of windows into an assignment.
 
@@ -68,7 +86,7 @@ def assigned_by_labels(labels: npt.NDArray[np.int16], n_components: int, grid: W
         0 for the window's own component, 1 for the others.
     """
     everywhere = without_gaps(labels, labels >= 0)
-    return Assignment(grid, np.array([everywhere != index for index in range(n_components)], float))
+    return Assignment(grid, np.array([everywhere != index for index in range(n_components)], np.float32))
 
 
 def assigned_by_loadings(loadings: FloatArray, grid: WindowGrid) -> Assignment:
@@ -170,48 +188,65 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
     return Assignment(grid, np.where(near, distances, distances.max() * 2))
 
 
-def segment(assignment: Assignment, covered: BoolArray) -> Segmentation:
+def segment(pieces: Iterable[Placed], count: int, covering: WindowGrid) -> Segmentation:
     """Assign each pixel to its nearest component.
 
     Parameters
     ----------
-    assignment : Assignment
-        Distances on a grid of windows.
-    covered : ndarray of bool, shape (y, x)
-        Pixels that get a label.
+    pieces : iterable of Placed
+        Parts of the image, which together are all of it, each with its assignment. They are taken one after the other.
+    count : int
+        Number of components.
+    covering : WindowGrid
+        Pixels that none of its valid windows covers get no label.
 
     Returns
     -------
     Segmentation
-        Labels, margins and area fractions of the labelled pixels.
+        Labels, margins and area fractions of the labelled pixels; of very large images they lie in files.
 
     Notes
     -----
     A window speaks for its centre, so distances are interpolated bilinearly between the window
     centres and continued constantly to the edges of the image.
     """
-    grid, count = assignment.grid, len(assignment.distances)
-    height, width = covered.shape
-    across = np.arange(width, dtype=float)
-    lines = [_interpolated(distance.T, grid.centres_x, across).T for distance in assignment.distances]
-    labels = np.empty(covered.shape, np.int16)
-    margin = np.empty(covered.shape, np.float32)
-
-    def fill(band: slice) -> None:
-        rows = np.arange(band.start, band.stop, dtype=float)
-        nearest = (_interpolated(line, grid.centres_y, rows) for line in lines)
-        labels[band], margin[band] = _assigned(nearest)
-        labels[band][~covered[band]] = -1
-        margin[band][~covered[band]] = np.nan
-
-    bands = [slice(start, min(start + _BAND, height)) for start in range(0, height, _BAND)]
-    for_each(fill, bands)
+    labels, margin = scratch(covering.image_shape, np.int16), scratch(covering.image_shape, np.float32)
+    bands = list(bands_of(labels, _BAND))
+    side, resolution = 0.0, 0.0
+    for piece in pieces:
+        _draw(piece, labels, margin)
+        height, width = piece.assignment.grid.size
+        side, resolution = max(side, float(np.sqrt(height * width))), max(resolution, float(max(height, width)))
+    for_each(lambda band: _erase(~covered_pixels(covering, band), labels[band], margin[band]), bands)
     found = list(ordered(lambda band: _counted(labels, band, count), bands))
     counts = np.sum([areas for areas, _ in found], axis=0)
     # A line in a random direction crosses 4 / pi times as many pixel borders as it is long.
     borders = np.sum([borders for _, borders in found], axis=0) * np.pi / 4
-    place = _PLACE * float(np.sqrt(grid.size[0] * grid.size[1]))
-    return Segmentation(labels, margin, counts / counts.sum(), borders * place / counts.sum(), float(max(grid.size)))
+    return Segmentation(labels, margin, counts / counts.sum(), borders * _PLACE * side / counts.sum(), resolution)
+
+
+def _erase(where: BoolArray, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.float32]) -> None:
+    if where.any():
+        labels[where], margin[where] = -1, np.nan
+    release(labels)
+    release(margin)
+
+
+def _draw(piece: Placed, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.float32]) -> None:
+    """Write labels and margins of a part of the image."""
+    grid, columns = piece.assignment.grid, piece.columns
+    across = np.arange(columns.start, columns.stop, dtype=float)
+    lines = [_interpolated(distance.T, grid.centres_x, across).T for distance in piece.assignment.distances]
+
+    def fill(rows: slice) -> None:
+        down = np.arange(rows.start, rows.stop, dtype=float)
+        nearest = (_interpolated(line, grid.centres_y, down) for line in lines)
+        labels[rows, columns], margin[rows, columns] = _assigned(nearest)
+        release(labels)
+        release(margin)
+
+    starts = range(piece.rows.start, piece.rows.stop, _BAND)
+    for_each(fill, [slice(start, min(start + _BAND, piece.rows.stop)) for start in starts])
 
 
 def _assigned(distances: Iterable[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
@@ -241,6 +276,7 @@ def _counted(labels: npt.NDArray[np.int16], band: slice, count: int) -> tuple[Fl
         ends = np.stack([one.ravel()[differ], other.ravel()[differ]])
         for side in ends[:, (ends >= 0).all(axis=0)]:
             borders += np.bincount(side, minlength=count)
+    release(labels)
     return areas, borders
 
 
@@ -268,36 +304,34 @@ def resampled(assignment: Assignment, rows: FloatArray, columns: FloatArray) -> 
     )
 
 
-def covered_pixels(grid: WindowGrid) -> BoolArray:
+def covered_pixels(grid: WindowGrid, rows: slice) -> BoolArray:
     """Tell which pixels lie in at least one valid window.
 
     Parameters
     ----------
     grid : WindowGrid
         Where the windows lie.
+    rows : slice
+        Of the image, those that are asked for.
 
     Returns
     -------
-    ndarray of bool, shape (y, x)
+    ndarray of bool, shape (row, x)
         False where no window reaches (a step larger than the window) or none is valid.
     """
-    if grid.valid.all() and _touching(grid.origins_y, grid.size[0]) and _touching(grid.origins_x, grid.size[1]):
-        covered = np.zeros(grid.image_shape, bool)
-        covered[grid.origins_y[0] : grid.origins_y[-1] + grid.size[0]] = True
-        covered[:, : grid.origins_x[0]] = covered[:, grid.origins_x[-1] + grid.size[1] :] = False
-        return covered
+    shape = rows.stop - rows.start, grid.image_shape[1]
+    near = np.flatnonzero((grid.origins_y < rows.stop) & (grid.origins_y + grid.size[0] > rows.start))
     # A difference table: +1 and -1 at the corners of each valid window, summed up along both axes.
-    table = np.zeros((grid.image_shape[0] + 1, grid.image_shape[1] + 1), np.int32)
-    rows, columns = np.nonzero(grid.valid)
-    top, left = grid.origins_y[rows], grid.origins_x[columns]
-    bottom, right = top + grid.size[0], left + grid.size[1]
-    for y, x, sign in ((top, left, 1), (bottom, right, 1), (top, right, -1), (bottom, left, -1)):
-        np.add.at(table, (y, x), sign)
+    table = np.zeros((shape[0] + 1, shape[1] + 1), np.int32)
+    for window in near:
+        top = max(int(grid.origins_y[window]) - rows.start, 0)
+        bottom = min(int(grid.origins_y[window]) + grid.size[0] - rows.start, shape[0])
+        left = grid.origins_x[grid.valid[window]]
+        # Windows of one row lie at different columns.
+        for line, sign in ((top, 1), (bottom, -1)):
+            table[line, left] += sign
+            table[line, left + grid.size[1]] -= sign
     return np.asarray(table.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0)
-
-
-def _touching(origins: IntArray, size: int) -> bool:
-    return bool((np.diff(origins) <= size).all())
 
 
 def _coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from fftscape.model.arrays import BoolArray, IntArray
@@ -84,6 +86,56 @@ def sparse_grid(grid: WindowGrid) -> WindowGrid:
     return grid
 
 
+def thinned(grid: WindowGrid, most: int) -> WindowGrid:
+    """Keep so many of the windows at most, evenly over all.
+
+    Parameters
+    ----------
+    grid : WindowGrid
+        Any windows.
+    most : int
+        How many may be kept.
+
+    Returns
+    -------
+    WindowGrid
+        The others are not valid in it.
+    """
+    if grid.n_valid <= most:
+        return grid
+    valid = np.zeros(grid.shape, bool)
+    chosen = np.linspace(0, grid.n_valid - 1, most).round().astype(int)
+    valid.reshape(-1)[np.flatnonzero(grid.valid)[chosen]] = True
+    return replace(grid, valid=valid)
+
+
+def packed(grid: WindowGrid, count: int) -> WindowGrid:
+    """Take so many windows of a grid, one beside the other, over an image that is just large enough for them.
+
+    Parameters
+    ----------
+    grid : WindowGrid
+        More than `count` windows.
+    count : int
+        How many are wanted; the last row may be filled up.
+
+    Returns
+    -------
+    WindowGrid
+        All valid.
+
+    Examples
+    --------
+    >>> packed(window_grid(np.ones((90, 70), bool), (10, 10), (10, 10)), 6).image_shape
+    (20, 30)
+    """
+    columns = min(grid.shape[1], max(round(count**0.5), -(-count // grid.shape[0])))
+    rows = min(grid.shape[0], -(-count // columns))
+    origins_y, origins_x = grid.origins_y[:rows] - grid.origins_y[0], grid.origins_x[:columns] - grid.origins_x[0]
+    shape = int(origins_y[-1]) + grid.size[0], int(origins_x[-1]) + grid.size[1]
+    return WindowGrid(grid.size, grid.step, origins_y, origins_x, shape, np.ones((rows, columns), bool))
+
+
 def survey_grid(usable: BoolArray, size: Pair) -> WindowGrid:
     """Lay windows at regular steps of about a quarter of a window, centred in the image.
 
@@ -136,9 +188,9 @@ def _spaced(origins: IntArray, distance: float) -> list[int]:
 def _windows_without_gaps(usable: BoolArray, size: Pair, origins_y: IntArray, origins_x: IntArray) -> BoolArray:
     if usable.all():
         return np.ones((len(origins_y), len(origins_x)), bool)
-    # Summed-area table: the number of gaps in any window from four look-ups.
-    table = np.zeros((usable.shape[0] + 1, usable.shape[1] + 1), np.int64)
-    table[1:, 1:] = np.cumsum(np.cumsum(~usable, axis=0, dtype=np.int64), axis=1)
-    top, bottom = table[origins_y], table[origins_y + size[0]]
-    gaps = bottom[:, origins_x + size[1]] - bottom[:, origins_x] - top[:, origins_x + size[1]] + top[:, origins_x]
-    return np.asarray(gaps == 0)
+    valid = np.empty((len(origins_y), len(origins_x)), bool)
+    for row, top in enumerate(origins_y):
+        # Columns with a gap in these rows, counted from the left: none lies in a window where the count stays.
+        gaps = np.concatenate([[0], np.cumsum(~usable[top : top + size[0]].all(axis=0))])
+        valid[row] = gaps[origins_x + size[1]] == gaps[origins_x]
+    return valid

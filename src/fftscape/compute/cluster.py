@@ -1,0 +1,226 @@
+"""Work on a Dask cluster: a scheduler in, the same results as on this machine out; the only place that knows Dask."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import numpy as np
+
+from fftscape.compute.executors import elsewhere, one_blas_thread, serially, usable_processors
+from fftscape.model.errors import BackendUnavailableError, FftscapeError
+from fftscape.model.mapped import Place, place_of
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+LOCAL = "local"
+# Arrays of more bytes are sent to each worker once, not with every piece of work.
+_LARGE = 1 << 16
+# Seconds in which a scheduler has to answer.
+_PATIENCE = 20
+
+
+@contextmanager
+def engaged(scheduler: Any, memory: int) -> Iterator[Cluster | None]:
+    """Let work that is spread go to a cluster.
+
+    Parameters
+    ----------
+    scheduler : str, distributed.Client or None
+        'local' for one worker process a processor of this machine; the address of a scheduler
+        (``tcp://host:8786``, or ``tls://...`` with the certificates that Dask's own configuration names); a client
+        that is connected already; or None for no cluster.
+    memory : int
+        Bytes that local workers may take together.
+
+    Yields
+    ------
+    Cluster or None
+        Connected.
+
+    Raises
+    ------
+    BackendUnavailableError
+        If Dask's scheduler is not installed, here or there.
+    FftscapeError
+        If there is no scheduler at that address.
+    """
+    if scheduler is None:
+        yield None
+        return
+    with _client(scheduler, memory) as client:
+        cluster = Cluster(client)
+        cluster.check()
+        with elsewhere(cluster):
+            yield cluster
+
+
+class Cluster:
+    """Runs pieces of work on the workers of a cluster.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._sent: dict[int, tuple[Any, Any]] = {}
+
+    @property
+    def n_workers(self) -> int:
+        """How many workers there are at the moment."""
+        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+
+    def check(self) -> None:
+        """See to it that all workers have this version of fftscape.
+
+        Raises
+        ------
+        BackendUnavailableError
+            If one has not.
+        """
+        from importlib.metadata import version
+
+        here = version("fftscape")
+        for address, there in self._client.run(_version).items():
+            if there != here:
+                raise BackendUnavailableError(
+                    f"the Dask worker {address} has fftscape {there}, not {here}; install the same version there."
+                )
+
+    def ordered(self, function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
+        """Return what `function` makes of every piece, in the order of the pieces.
+
+        What a lost worker was at is done again by another one.
+        """
+        payload, arrays = _packed(function)
+        futures = self._broadcast(arrays)
+        under_way = [self._client.submit(_done, payload, piece, *futures, pure=False) for piece in pieces]
+        try:
+            while under_way:
+                yield under_way[0].result()
+                under_way.pop(0)
+        finally:
+            self._client.cancel(under_way)
+
+    def completed(
+        self, function: Callable[..., Result], arguments: Sequence[tuple[Any, ...]]
+    ) -> Iterator[tuple[int, Result | Exception]]:
+        """Call a function with each tuple of arguments; yield numbers and results, or what went wrong, as they come."""
+        from distributed import as_completed
+
+        futures = {
+            self._client.submit(_called, function, own, pure=False): number for number, own in enumerate(arguments)
+        }
+        for future in as_completed(list(futures), raise_errors=False):
+            error = future.exception()
+            yield futures.pop(future), future.result() if error is None else error
+
+    def _broadcast(self, arrays: Sequence[Any]) -> list[Any]:
+        """Send arrays to all workers; what the work before needed, too, is there already."""
+        kept = {id(array): self._sent[id(array)] for array in arrays if id(array) in self._sent}
+        for array in arrays:
+            if id(array) not in kept:
+                kept[id(array)] = array, self._client.scatter(array, broadcast=True, hash=False)
+        self._sent = kept
+        return [kept[id(array)][1] for array in arrays]
+
+
+@contextmanager
+def _client(scheduler: Any, memory: int) -> Iterator[Any]:
+    if not isinstance(scheduler, str):
+        yield scheduler
+        return
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise BackendUnavailableError(
+            "a Dask scheduler needs an optional library; install it with: pip install 'fftscape[cluster]'"
+        ) from error
+    if scheduler == LOCAL:
+        count = usable_processors()
+        with (
+            LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                memory_limit=memory // count,
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=_PATIENCE)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise FftscapeError(
+            f"no Dask scheduler answers at {scheduler!r} ({' '.join(str(error).split())[:120]}); check the address."
+        ) from error
+    with client:
+        yield client
+
+
+class _Packer(pickle.Pickler):
+    """Takes large arrays out of what it pickles: they travel by themselves, or as a place in a file."""
+
+    def __init__(self, stream: io.BytesIO) -> None:
+        super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL)
+        self.arrays: list[Any] = []
+
+    def persistent_id(self, value: Any) -> Any:
+        if not isinstance(value, np.ndarray) or value.nbytes <= _LARGE or value.dtype.hasobject:
+            return None
+        place = place_of(value)
+        if place is not None:
+            return place
+        self.arrays.append(value)
+        return len(self.arrays) - 1
+
+
+def _packed(function: Any) -> tuple[bytes, list[Any]]:
+    import cloudpickle
+
+    class Packer(_Packer, cloudpickle.Pickler):  # type: ignore[misc]
+        """By value, closures included."""
+
+    stream = io.BytesIO()
+    packer = Packer(stream)
+    packer.dump(function)
+    return stream.getvalue(), packer.arrays
+
+
+class _Unpacker(pickle.Unpickler):
+    def __init__(self, payload: bytes, arrays: Sequence[Any]) -> None:
+        super().__init__(io.BytesIO(payload))
+        self._arrays = arrays
+
+    def persistent_load(self, key: Any) -> Any:
+        return key.opened() if isinstance(key, Place) else self._arrays[key]
+
+
+def _done(payload: bytes, piece: Any, *arrays: Any) -> Any:
+    """Do a piece of work, in a worker."""
+    with serially(), one_blas_thread():
+        return _Unpacker(payload, arrays).load()(piece)
+
+
+def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    with serially():
+        return function(*arguments)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("fftscape")
+    except PackageNotFoundError:
+        return f"nothing in process {os.getpid()}"

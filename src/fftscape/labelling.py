@@ -1,0 +1,105 @@
+"""Labels at image scale: components of windows in, `Segmentation` out, tile by tile; below the pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from fftscape.model.records import Segmentation, WindowGrid
+from fftscape.model.settings import Settings, SpectraSettings
+from fftscape.stages.segmentation import Assignment, Placed, near_boundaries, segment, sharpened
+from fftscape.stages.windows import survey_grid
+from fftscape.survey import Ground
+
+# Windows smaller than this hold too few pixels to tell structures apart.
+_SMALLEST_WINDOW = 10
+# Boundaries are placed with windows down to this part of the size that found them.
+_FINEST = 4
+# Larger images are worked on in tiles of this side, in pixels, each with so many windows of what lies around it:
+# maps of the finest windows of a whole mosaic would not fit into memory.
+_LARGEST, _TILE, _AROUND = 6144, 4096, 6
+
+
+def labelled(ground: Ground, assignment: Assignment, covering: WindowGrid, settings: Settings) -> Segmentation:
+    """Give each pixel a component.
+
+    Parameters
+    ----------
+    ground : Ground
+        The image.
+    assignment : Assignment
+        Components of its windows.
+    covering : WindowGrid
+        Pixels that none of its windows covers get no label.
+    settings : Settings
+        Whether boundaries are placed anew with smaller and smaller windows, while these can tell.
+
+    Returns
+    -------
+    Segmentation
+        Labels, margins and areas.
+    """
+    return segment(_placed(ground, assignment, settings), len(assignment.distances), covering)
+
+
+def _placed(ground: Ground, assignment: Assignment, settings: Settings) -> Iterator[Placed]:
+    for rows in _parts(ground.image.shape[0]):
+        for columns in _parts(ground.image.shape[1]):
+            around = _around(rows, assignment.grid.size[0]), _around(columns, assignment.grid.size[1])
+            here = Assignment(*_cropped(assignment, around))
+            if settings.segmentation.sharpen:
+                here = _sharpened(ground, here, around, settings.regions.seed)
+            yield Placed(rows, columns, here)
+
+
+def _sharpened(ground: Ground, assignment: Assignment, part: tuple[slice, slice], seed: int) -> Assignment:
+    """Place the boundaries in a part of the image anew, as finely as the components there can be told apart."""
+    present = np.unique(assignment.distances.argmin(axis=0))
+    coarsest, count = assignment.grid.size, len(assignment.distances)
+    here = replace(assignment, distances=assignment.distances[present])
+    while len(present) > 1 and min(here.grid.size) // 2 >= _SMALLEST_WINDOW:
+        size = here.grid.size[0] // 2, here.grid.size[1] // 2
+        if size[0] * _FINEST < coarsest[0]:
+            break
+        finer = near_boundaries(here, _within(survey_grid(ground.usable, size), part))
+        better = sharpened(here, ground.spectra(finer, SpectraSettings()), seed=seed)
+        if better is None:
+            break
+        here = better
+    if len(present) == count:
+        return here
+    # Components that are nowhere near are as far as others that are out of reach.
+    distances = np.full((count, *here.grid.shape), 2 * here.distances.max(), here.distances.dtype)
+    distances[present] = here.distances
+    return replace(here, distances=distances)
+
+
+def _parts(length: int) -> list[slice]:
+    count = 1 if length <= _LARGEST else -(-length // _TILE)
+    edges = np.linspace(0, length, count + 1).round().astype(int)
+    return [slice(int(start), int(stop)) for start, stop in pairwise(edges)]
+
+
+def _around(part: slice, size: int) -> slice:
+    return slice(part.start - _AROUND * size, part.stop + _AROUND * size)
+
+
+def _cropped(assignment: Assignment, part: tuple[slice, slice]) -> tuple[WindowGrid, np.ndarray]:
+    rows, columns = _inside(assignment.grid, part)
+    return assignment.grid.part(rows, columns), assignment.distances[:, rows, columns]
+
+
+def _within(grid: WindowGrid, part: tuple[slice, slice]) -> WindowGrid:
+    return grid.part(*_inside(grid, part))
+
+
+def _inside(grid: WindowGrid, part: tuple[slice, slice]) -> tuple[slice, slice]:
+    """Return the rows and columns of windows whose centres lie in a part of the image, at least one of each."""
+    found = []
+    for centres, wanted in zip((grid.centres_y, grid.centres_x), part, strict=True):
+        start = min(int(np.searchsorted(centres, wanted.start)), len(centres) - 1)
+        found.append(slice(start, max(int(np.searchsorted(centres, wanted.stop)), start + 1)))
+    return found[0], found[1]
