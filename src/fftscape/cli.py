@@ -122,6 +122,9 @@ def run(
     part: Annotated[
         str | None, typer.Option(metavar="i/n", help="Only the i-th of n parts, for job arrays that share OUT.")
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="local|ADDRESS", help="A Dask cluster that computes instead of this process.")
+    ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to draw figures and a report.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute finished, unchanged images again.")] = False,
     quiet: Quietness = None,
@@ -158,7 +161,15 @@ def run(
         resources = Resources.given(_number(jobs, "--jobs"), memory)
         portion = WHOLE if part is None else Portion.parsed(part)
         reporter = _reporter(quiet)
-        outcomes = run_batch(inputs, output, request=request, resources=resources, reporter=reporter, portion=portion)
+        outcomes = run_batch(
+            inputs,
+            output,
+            request=request,
+            resources=resources,
+            reporter=reporter,
+            portion=portion,
+            scheduler=scheduler,
+        )
         reporter.say(closing_line(outcomes, output))
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     raise typer.Exit(_exit_code(done=len(outcomes) - failed, failed=failed))

@@ -40,6 +40,8 @@ class Request:
         Compute again what is finished and unchanged.
     report : bool
         Draw figures and write the report, which takes a few seconds an image.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers compute spectra; results do not depend on it.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Request:
     pixel_size: str | None = None
     fresh: bool = False
     report: bool = True
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
