@@ -17,7 +17,7 @@ import typer
 
 from fftscape.batch.progress import Reporter, one_line
 from fftscape.model.errors import FftscapeError, InvalidSettingError
-from fftscape.model.settings import PRESETS, Preset, Settings, merged
+from fftscape.model.settings import PRESETS, Backend, Preset, Settings, merged
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -125,6 +125,9 @@ def run(
     scheduler: Annotated[
         str | None, typer.Option(metavar="local|ADDRESS", help="A Dask cluster that computes instead of this process.")
     ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="numpy|torch|cupy", help="What spectra are computed with; left out: numpy.")
+    ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to draw figures and a report.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute finished, unchanged images again.")] = False,
     quiet: Quietness = None,
@@ -157,6 +160,7 @@ def run(
             pixel_size=pixel_size,
             fresh=fresh,
             report=report,
+            backend=_backend(backend),
         )
         resources = Resources.given(_number(jobs, "--jobs"), memory)
         portion = WHOLE if part is None else Portion.parsed(part)
@@ -314,6 +318,14 @@ def _number(text: str | None, option: str) -> int | None:
     if isinstance(value, str) or (value is not None and value < 1):
         raise InvalidSettingError(f"{option} must be a whole number from 1, not {text!r}.")
     return value
+
+
+def _backend(name: str | None) -> Backend:
+    if name is None:
+        return "numpy"
+    from fftscape.compute.backend import checked
+
+    return checked(name, "--backend")
 
 
 def _number_or(text: str | None, word: str, option: str, *, least: int) -> int | str | None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.backend import device
+from fftscape.compute.backend import checked, device
 from fftscape.compute.cluster import engaged
 from fftscape.compute.executors import one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
@@ -299,10 +299,7 @@ def analyze(
     image = as_image(image)
     chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
     notes = Notes()
-    if backend not in get_args(Backend):
-        raise InvalidSettingError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}.")
-    if backend != "numpy":
-        device(backend)  # refused before any work
+    checked(backend, "backend")
     bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
     with one_blas_thread(), engaged(scheduler, bytes_):
         analysis = _analyzed(image, chosen, notes, bytes_ // _PARTS, backend)

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from fftscape.compute.pixels import Scale
 from fftscape.compute.tapers import profile
 from fftscape.compute.transform import ROUNDING
 from fftscape.model.arrays import FloatArray, IntArray
-from fftscape.model.errors import BackendUnavailableError
+from fftscape.model.errors import BackendUnavailableError, InvalidSettingError
 from fftscape.model.records import WindowGrid
 from fftscape.model.settings import Backend, Scaling, SpectraSettings
 
@@ -78,6 +78,30 @@ class Device:
 def device(name: Backend) -> Device:
     """Return the device of a library, loaded once."""
     return Device(name)
+
+
+def checked(name: str, option: str) -> Backend:
+    """Return the name of a backend that is there.
+
+    Parameters
+    ----------
+    name : str
+        What was asked for.
+    option : str
+        How it was asked for, for the message.
+
+    Raises
+    ------
+    InvalidSettingError
+        If there is no such backend.
+    BackendUnavailableError
+        If its library is not installed.
+    """
+    if name not in get_args(Backend):
+        raise InvalidSettingError(f"{option} must be one of {', '.join(get_args(Backend))}, not {name!r}.")
+    if name != "numpy":
+        device(name)
+    return name
 
 
 @dataclass(frozen=True, eq=False)
