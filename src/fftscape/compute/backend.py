@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -100,8 +100,8 @@ def checked(name: str, option: str) -> Backend:
     if name not in get_args(Backend):
         raise InvalidSettingError(f"{option} must be one of {', '.join(get_args(Backend))}, not {name!r}.")
     if name != "numpy":
-        device(name)
-    return name
+        device(cast(Backend, name))
+    return cast(Backend, name)
 
 
 @dataclass(frozen=True, eq=False)
