@@ -64,7 +64,7 @@ FAULTS = {
     ),
     "libraries choose their threads": (
         "batch/crew.py", 'os.environ.update(dict.fromkeys(ONE_THREAD, "1"))', "pass",
-        "tests/agreement/test_same_bytes.py",
+        "tests/batch/test_crew.py::test_threads_never_exceed_the_jobs",
     ),
     "a lost worker's image is forgotten": (
         "batch/crew.py",
