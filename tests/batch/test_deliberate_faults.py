@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+# Far more than the tests of one fault take.
+SECONDS = 300
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHING, RESUMING = "tests/files/test_write_result_folder.py", "tests/batch/test_resume.py"
 
@@ -97,7 +101,16 @@ def test_a_fault_is_noticed(tmp_path: Path, fault: str) -> None:
     path.write_text(path.read_text("utf-8").replace(right, wrong), "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", tests]
     environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src")}
-    ran = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=1800
-    )
-    assert ran.returncode == 1, ran.stdout + ran.stderr  # 1: a test failed; not that none was found
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        out, _ = process.communicate(timeout=SECONDS)
+    except subprocess.TimeoutExpired:  # a test that does not end is noticed, too
+        return
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode == 1, out  # 1: a test failed; not that none was found
