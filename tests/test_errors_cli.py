@@ -8,14 +8,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fftscape.cli import main
 from fftscape.files.result_folder import STAGING, check
 
-FAST = ("--window", "24x20", "--step", "12", "--components", "2")
+DRAWN = ("--window", "24x20", "--step", "12", "--components", "2")
+FAST = (*DRAWN, "--no-report")
 
 
 def fftscape(*arguments: object, first_path: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -28,6 +31,24 @@ def fftscape(*arguments: object, first_path: Path | None = None) -> subprocess.C
     )  # fmt: skip
     assert "Traceback" not in ran.stderr, ran.stderr
     return ran
+
+
+Called = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Called:
+    """The same in this process, for the many ways to be wrong before anything begins; starting one takes a second."""
+
+    def call(*arguments: object) -> subprocess.CompletedProcess[str]:
+        listed = [str(argument) for argument in arguments]
+        monkeypatch.setattr(sys, "argv", ["fftscape", *listed])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(listed, ended.value.code or 0, out, err)
+
+    return call
 
 
 def stripes() -> np.ndarray:
@@ -79,14 +100,20 @@ def good(tmp_path: Path) -> Path:
         (("verify",), "OUT"),
     ],
 )
-def test_wrong_usage_is_2_and_names_the_option(arguments: tuple[str, ...], named: str) -> None:
-    ran = fftscape(*arguments)
+def test_wrong_usage_is_2_and_names_the_option(called: Called, arguments: tuple[str, ...], named: str) -> None:
+    ran = called(*arguments)
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
     assert line.startswith("fftscape: ")
     assert named in line
     assert "Invalid value" not in line
     assert ran.stdout == ""
+
+
+def test_wrong_usage_of_a_real_process() -> None:
+    ran = fftscape("run", "x.tif", "-o", "out", "--jobs", "0")
+    said = "fftscape: --jobs must be a whole number from 1, not '0'.\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", said)
 
 
 def test_no_command_at_all_is_2_and_the_help() -> None:
@@ -112,9 +139,11 @@ def test_no_command_at_all_is_2_and_the_help() -> None:
         ("[factorization]\ntolerance = inf\n", "tolerance"),
     ],
 )
-def test_a_bad_config_file_is_2_and_names_the_setting(good: Path, tmp_path: Path, text: str, named: str) -> None:
+def test_a_bad_config_file_is_2_and_names_the_setting(
+    called: Called, good: Path, tmp_path: Path, text: str, named: str
+) -> None:
     (tmp_path / "c.toml").write_text(text)
-    ran = fftscape("run", good, "-o", tmp_path / "out", "--config", tmp_path / "c.toml")
+    ran = called("run", good, "-o", tmp_path / "out", "--config", tmp_path / "c.toml")
     assert ran.returncode == 2
     (line,) = ran.stderr.splitlines()
     assert line.startswith(f"fftscape: --config {tmp_path / 'c.toml'}")
@@ -199,7 +228,7 @@ def test_a_missing_extra_names_the_command_that_installs_it(tmp_path: Path) -> N
 
 def test_constant_image_is_one_component_and_a_warning(tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.full((60, 84), 7.0))
-    ran = fftscape("run", tmp_path / "flat.npy", "-o", tmp_path / "out")
+    ran = fftscape("run", tmp_path / "flat.npy", "-o", tmp_path / "out", "--no-report")
     assert ran.returncode == 0
     assert ran.stdout.startswith(f"{tmp_path / 'flat.npy'}: no structure: all pixels are equal, window ")
     assert any("warning: " in line and "all pixels are equal" in line for line in ran.stderr.splitlines())
@@ -245,7 +274,7 @@ def start_long_run(good: Path, output: Path, **streams: int) -> subprocess.Popen
         path = good.with_name(f"image {number:02d}.npy")
         np.save(path, stripes() + number)
         inputs.append(str(path))
-    command = [sys.executable, "-m", "fftscape", "run", *inputs, "-o", str(output), *FAST]
+    command = [sys.executable, "-m", "fftscape", "run", *inputs, "-o", str(output), *DRAWN]
     return subprocess.Popen(
         command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, **streams
     )

@@ -75,7 +75,7 @@ class Behaviour:
 
     @staticmethod
     def sleep() -> None:
-        time.sleep(600)
+        time.sleep(90)
 
     @staticmethod
     def pause() -> str:

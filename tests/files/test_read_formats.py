@@ -1,6 +1,7 @@
 """The table of formats and the public calls: choice, naming, refusals, quiet readers, lazy imports."""
 
 import os
+import pickle
 import subprocess
 import sys
 import warnings
@@ -302,6 +303,34 @@ def test_rosettasciio_is_quiet_from_its_first_import(shared_data):
     code = f"from fftscape.files.formats import read; read({path!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("", "")
+
+
+class _Code:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".h5", ".tif", ".prz", ".pkl"])
+def test_a_pickle_in_an_array_is_never_opened(tmp_path, suffix):
+    path = tmp_path / f"x{suffix}"
+    array = np.array([[_Code(tmp_path / "it ran"), 1.0], [2.0, 3.0]], dtype=object)
+    if suffix == ".npz":
+        np.savez(path, x=array)
+    elif suffix in (".pkl", ".prz"):
+        path.write_bytes(pickle.dumps(array))
+    else:  # under any name, the content is an npy file
+        with path.open("wb") as file:
+            np.save(file, array)
+    with pytest.raises(UnreadableFileError):
+        read(path)
+    assert not (tmp_path / "it ran").exists()
+    pickle.loads(pickle.dumps(array))
+    assert (tmp_path / "it ran").exists()  # so it is code indeed
 
 
 def test_files_that_could_run_code_are_not_in_the_table():

@@ -259,6 +259,32 @@ def test_a_chunk_may_not_be_a_link_to_another_file(store: Path, tmp_path: Path) 
         read_zarr(store)
 
 
+@pytest.mark.parametrize("part", ["valid", "valid/zarr.json", "valid/c", "valid/c/0"])
+def test_a_store_reaches_no_other_file(store: Path, tmp_path: Path, part: str) -> None:
+    shutil.move(store / part, tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", store / part)
+    with pytest.raises(UnreadableFileError, match="array 'valid' is a link to another place"):
+        read_zarr(store)
+
+
+def test_chunks_cannot_be_named_outside_the_store(store: Path, tmp_path: Path) -> None:
+    (tmp_path / "0").write_bytes((store / "valid/c/0/0").read_bytes())
+    document = json.loads((store / "valid/zarr.json").read_bytes())
+    document["chunk_key_encoding"] = {"name": "default", "configuration": {"separator": "/../../../"}}
+    (store / "valid/zarr.json").write_text(json.dumps(document))
+    with pytest.raises(UnreadableFileError, match="is damaged"):
+        read_zarr(store)
+
+
+@pytest.mark.parametrize("codec", ["pickle", "numcodecs.pickle", "numcodecs.json2", "os.system"])
+def test_a_codec_that_could_run_code_is_not_loaded(store: Path, codec: str) -> None:
+    document = json.loads((store / "valid/zarr.json").read_bytes())
+    document["codecs"] = [{"name": codec, "configuration": {}}]
+    (store / "valid/zarr.json").write_text(json.dumps(document))
+    with pytest.raises(UnreadableFileError, match="is damaged"):
+        read_zarr(store)
+
+
 def test_an_existing_store_is_not_overwritten(made_record: AnalysisRecord, store: Path) -> None:
     before = content(store)
     with pytest.raises(UnwritableOutputError, match="exists"):

@@ -167,12 +167,12 @@ def read_mutant(
     except Exception as error:  # as in a run
         reason = reason_of(error, path)
     seconds = time.process_time() - began
+    on_stage("looking at it")  # no deadline, and no new worker, which takes longer than all of this
     if reason and is_readable:
         try:
             read(seed)
         except Exception as error:  # a library keeps what it was told
             reason = f"WRONG: after {reason!r} its good original gives {error!r}"
-    on_stage("clearing up")  # or else a new worker would be hired, which takes longer than all of this
     shutil.rmtree(folder)  # what kills its worker stays
     return reason, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 

@@ -107,6 +107,25 @@ def test_a_damaged_igor_wave_does_not_cost_the_next_one(shared_data: Path, tmp_p
     assert ran.returncode == 0, ran.stderr[-2000:]
 
 
+@pytest.mark.parametrize("order", "<>")
+def test_parts_of_an_igor_wave_cannot_be_longer_than_its_file(tmp_path: Path, order: str) -> None:
+    pytest.importorskip("igor2")
+    head = struct.pack(f"{order}hhI11I", 5, 0, 384, 0, 0, 0, 0, 0, 0, 0, 2**30, 0, 0, 0)
+    (tmp_path / "x.ibw").write_bytes(head + bytes(500))
+    with pytest.raises(UnreadableFileError, match="its header claims 1073741824 bytes for a part of it"):
+        read(tmp_path / "x.ibw")
+
+
+def test_igor_s_state_is_thrown_away_after_a_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    library = pytest.importorskip("igor2.binarywave")
+    monkeypatch.setitem(sys.modules, "igor2.binarywave", library)  # put back afterwards
+    monkeypatch.setattr(library, "load", lambda _path: 1 / 0)
+    (tmp_path / "x.ibw").write_bytes(bytes(500))
+    with pytest.raises(UnreadableFileError, match="ZeroDivisionError"):
+        read(tmp_path / "x.ibw")
+    assert "igor2.binarywave" not in sys.modules
+
+
 # RosettaSciIO counted 2,147,483,647 frames one by one before it looked for them.
 @pytest.mark.parametrize("shape", [(8, 8, 2**31 - 1), (8, 0, 2), (8, -8, 2), (2**31 - 1,) * 3])
 def test_an_mrc_cannot_hold_more_pixels_than_bytes(tmp_path: Path, shape: tuple[int, int, int]) -> None:

@@ -6,6 +6,7 @@ All images come out as the surface lies: the y axis of the scanner points up on 
 from __future__ import annotations
 
 import re
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from fftscape.model.errors import UnreadableFileError
 NANOSCOPE_MAGIC = b"\\*File list"
 WSXM_MAGIC = b"WSxM file copyright"
 _LONGEST_HEADER = 1 << 20
+_IGOR_SIZES_END = 52
 _WSXM_TYPES = {"short": "<i2", "integer": "<i2", "float": "<f4", "double": "<f8"}
 
 
@@ -124,6 +126,7 @@ def read_igor(path: Path) -> list[Entry]:
 
 def _igor_wave(path: Path) -> dict[str, Any]:
     library = load_extra("igor2.binarywave", "spm", path)
+    _check_igor(path)
     try:
         return dict(library.load(str(path))["wave"])
     except BaseException:
@@ -131,6 +134,21 @@ def _igor_wave(path: Path) -> dict[str, Any]:
         for name in [name for name in sys.modules if name.partition(".")[0] == "igor2"]:
             del sys.modules[name]
         raise
+
+
+def _check_igor(path: Path) -> None:
+    """Refuse a wave of version 5 whose parts are longer than the file: the library takes memory for them first."""
+    with path.open("rb") as file:
+        head = file.read(_IGOR_SIZES_END)
+    order = {b"\5\0": "<", b"\0\5": ">"}.get(head[:2])
+    if order is None or len(head) < _IGOR_SIZES_END:
+        return
+    sizes = struct.unpack(f"{order}11I", head[8:])
+    if max(sizes) > path.stat().st_size:
+        raise UnreadableFileError(
+            f"{path}: its header claims {max(sizes)} bytes for a part of it, but the file has {path.stat().st_size}; "
+            "it is cut short or damaged"
+        )
 
 
 def read_matrix(path: Path) -> list[Entry]:

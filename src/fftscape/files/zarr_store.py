@@ -195,6 +195,11 @@ def _refuse_newer(path: Path, plain: Mapping[str, Any]) -> None:
 
 
 def _read_array(root: Any, path: Path, name: str) -> npt.NDArray[Any]:
+    # A store is one folder: where a part of it is a link, the data would be those of another place.
+    places = [path / part for part in (name, f"{name}/zarr.json", f"{name}/c")]
+    places += [Path(at) / folder for at, folders, _ in os.walk(path / name) for folder in folders]
+    if any(place.is_symlink() for place in places):
+        raise ValueError(f"array '{name}' is a link to another place")
     array = root[name]
     expected = math.prod(-(-length // chunk) for length, chunk in zip(array.shape, array.chunks, strict=True))
     found = sum(
