@@ -153,7 +153,7 @@ def test_a_fleet_returns_values_and_says_what_was_lost():
 
     heard = []
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        dask.config.set({"distributed.scheduler.allowed-failures": 2}),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
         ) as local,
@@ -198,6 +198,24 @@ def batch_files():
         return {str(path.relative_to(output)): path.read_bytes() for path in kept}
 
     return files
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this system does not tell who listens where")
+def test_the_local_cluster_listens_on_the_loopback_address_only():
+    before = listening()
+    with connected("local", 2**32, 1) as local:
+        assert local.n_workers == 1
+        new = listening() - before
+    assert len(new) >= 3  # the scheduler, its worker and the worker's nanny
+    assert {address.rpartition(":")[0] for address in new} == {"0100007F"}
+
+
+def listening() -> set[str]:
+    """Local addresses in hexadecimal digits, as Linux writes them, on which any process of this machine listens."""
+    lines = [
+        line.split() for table in ("tcp", "tcp6") for line in Path("/proc/net", table).read_text().splitlines()[1:]
+    ]
+    return {line[1] for line in lines if line[3] == "0A"}
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, which makes the certificate, is not there")

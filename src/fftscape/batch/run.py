@@ -77,7 +77,7 @@ def run(
         try:
             with (
                 Crew(resources, verbose=reporter.verbose) as crew,
-                connected(scheduler, resources.memory) as cluster,
+                connected(scheduler, resources.memory, resources.jobs) as cluster,
             ):
                 batch.do(inputs, crew, cluster)
         except BaseException:

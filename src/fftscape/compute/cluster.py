@@ -27,7 +27,7 @@ _PATIENCE = 20
 
 
 @contextmanager
-def connected(scheduler: Any, memory: int) -> Iterator[Cluster | None]:
+def connected(scheduler: Any, memory: int, n_workers: int | None = None) -> Iterator[Cluster | None]:
     """Connect to a cluster.
 
     Parameters
@@ -38,6 +38,8 @@ def connected(scheduler: Any, memory: int) -> Iterator[Cluster | None]:
         that is connected already; or None for no cluster.
     memory : int
         Bytes that local workers may take together.
+    n_workers : int, optional
+        How many local ones; as many as there are usable processors where left out.
 
     Yields
     ------
@@ -54,7 +56,7 @@ def connected(scheduler: Any, memory: int) -> Iterator[Cluster | None]:
     if scheduler is None:
         yield None
         return
-    with _client(scheduler, memory) as client:
+    with _client(scheduler, memory, n_workers or usable_processors()) as client:
         cluster = Cluster(client)
         cluster.check()
         yield cluster
@@ -150,7 +152,7 @@ class Cluster:
 
 
 @contextmanager
-def _client(scheduler: Any, memory: int) -> Iterator[Any]:
+def _client(scheduler: Any, memory: int, n_workers: int) -> Iterator[Any]:
     if not isinstance(scheduler, str):
         yield scheduler
         return
@@ -161,14 +163,13 @@ def _client(scheduler: Any, memory: int) -> Iterator[Any]:
             "a Dask scheduler needs an optional library; install it with: pip install 'fftscape[cluster]'"
         ) from error
     if scheduler == LOCAL:
-        count = usable_processors()
         with (
             LocalCluster(
-                n_workers=count,
+                n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,
-                memory_limit=memory // count,
+                memory_limit=memory // n_workers,
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,
