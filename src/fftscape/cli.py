@@ -17,7 +17,7 @@ import typer
 
 from fftscape.batch.progress import Reporter, one_line
 from fftscape.model.errors import FftscapeError, InvalidSettingError
-from fftscape.model.settings import PRESETS, Preset, Settings, merged
+from fftscape.model.settings import PRESETS, Backend, Preset, Settings, merged
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -122,6 +122,12 @@ def run(
     part: Annotated[
         str | None, typer.Option(metavar="i/n", help="Only the i-th of n parts, for job arrays that share OUT.")
     ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="local|ADDRESS", help="A Dask cluster that computes instead of this process.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="numpy|torch|cupy", help="What spectra are computed with; left out: numpy.")
+    ] = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Whether to draw figures and a report.")] = True,
     fresh: Annotated[bool, typer.Option("--fresh", help="Compute finished, unchanged images again.")] = False,
     quiet: Quietness = None,
@@ -154,11 +160,20 @@ def run(
             pixel_size=pixel_size,
             fresh=fresh,
             report=report,
+            backend=_backend(backend),
         )
         resources = Resources.given(_number(jobs, "--jobs"), memory)
         portion = WHOLE if part is None else Portion.parsed(part)
         reporter = _reporter(quiet)
-        outcomes = run_batch(inputs, output, request=request, resources=resources, reporter=reporter, portion=portion)
+        outcomes = run_batch(
+            inputs,
+            output,
+            request=request,
+            resources=resources,
+            reporter=reporter,
+            portion=portion,
+            scheduler=scheduler,
+        )
         reporter.say(closing_line(outcomes, output))
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     raise typer.Exit(_exit_code(done=len(outcomes) - failed, failed=failed))
@@ -303,6 +318,14 @@ def _number(text: str | None, option: str) -> int | None:
     if isinstance(value, str) or (value is not None and value < 1):
         raise InvalidSettingError(f"{option} must be a whole number from 1, not {text!r}.")
     return value
+
+
+def _backend(name: str | None) -> Backend:
+    if name is None:
+        return "numpy"
+    from fftscape.compute.backend import checked
+
+    return checked(name, "--backend")
 
 
 def _number_or(text: str | None, word: str, option: str, *, least: int) -> int | str | None:

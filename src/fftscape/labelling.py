@@ -69,8 +69,8 @@ def _sharpened(ground: Ground, assignment: Assignment, part: tuple[slice, slice]
         if better is None:
             break
         here = better
-    if len(present) == count:
-        return here
+    if here.grid is assignment.grid:  # nothing was placed anew
+        return assignment
     # Components that are nowhere near are as far as others that are out of reach.
     distances = np.full((count, *here.grid.shape), 2 * here.distances.max(), here.distances.dtype)
     distances[present] = here.distances

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.backend import checked, device
 from fftscape.compute.cluster import engaged
 from fftscape.compute.executors import one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
@@ -37,7 +38,7 @@ from fftscape.model.records import (
     Segmentation,
     Spectra,
 )
-from fftscape.model.settings import Preset, Settings
+from fftscape.model.settings import Backend, Preset, Settings
 from fftscape.preparation import (
     ArrayLike,
     Notes,
@@ -246,6 +247,7 @@ def analyze(
     settings: Settings | None = None,
     memory: str | int | None = None,
     scheduler: Any = None,
+    backend: Backend = "numpy",
 ) -> Analysis:
     """Find the structures of an image.
 
@@ -269,6 +271,9 @@ def analyze(
     scheduler : str or distributed.Client, optional
         A Dask cluster on which spectra are computed and reduced: 'local', a scheduler's address, or a client. Only
         very large images gain by it. The result does not depend on it.
+    backend : {'numpy', 'torch', 'cupy'}
+        What spectra are computed with; PyTorch and CuPy use an accelerator where there is one. Their last digits
+        differ, so the result names the backend.
 
     Returns
     -------
@@ -294,9 +299,10 @@ def analyze(
     image = as_image(image)
     chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
     notes = Notes()
+    checked(backend, "backend")
     bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
     with one_blas_thread(), engaged(scheduler, bytes_):
-        analysis = _analyzed(image, chosen, notes, bytes_ // _PARTS)
+        analysis = _analyzed(image, chosen, notes, bytes_ // _PARTS, backend)
     notes.give_warnings()
     return analysis
 
@@ -333,9 +339,9 @@ def load(path: str | Path) -> Analysis:
     return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
 
 
-def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int) -> Analysis:
+def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: Backend) -> Analysis:
     chosen, finer = with_windows(chosen, image, notes)
-    ground = Ground(image, usable_pixels(image, chosen, notes), room)
+    ground = Ground(image, usable_pixels(image, chosen, notes), room, backend)
     survey = surveyed(ground, chosen) if chosen.rank.rule == "regions" else None
     if survey is not None and finer is not None:
         chosen, survey = _finer(ground, chosen, survey, finer, notes)
@@ -448,7 +454,7 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
         n_iter=result.n_iter,
         converged=result.converged,
         settings=settings,
-        provenance=_provenance(image),
+        provenance=_provenance(found.ground),
         notes=tuple(notes.sentences),
     )
     return _turned(analysis, found)
@@ -468,12 +474,14 @@ def _turned(analysis: Analysis, found: _Found) -> Analysis:
     return joined(analysis, turns, orientation_map(spectra, references, owner, analysis.image.pixel_size))
 
 
-def _provenance(image: Image) -> dict[str, str]:
+def _provenance(ground: Ground) -> dict[str, str]:
+    image, backend = ground.image, ground.backend
     return {
         "fftscape": version("fftscape"),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "scipy": version("scipy"),
+        **({} if backend == "numpy" else {"backend": f"{backend} {device(backend).version}"}),
         "machine": platform.machine(),
         "input": image.source,
         "pixels_sha256": _digest(image.data),

@@ -11,7 +11,7 @@ from fftscape.compute.half_plane import n_features
 from fftscape.model.arrays import BoolArray
 from fftscape.model.image import Image
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
-from fftscape.model.settings import Settings, SpectraSettings
+from fftscape.model.settings import Backend, Settings, SpectraSettings
 from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
 from fftscape.stages.references import on_grid
 from fftscape.stages.regions import find_regions
@@ -35,15 +35,19 @@ class Ground:
         False for pixels that hold no data.
     room : int
         Bytes that the spectra of one grid may take; more of them are not held.
+    backend : {'numpy', 'torch', 'cupy'}
+        What they are computed with.
     """
 
     image: Image
     usable: BoolArray
     room: int
+    backend: Backend = "numpy"
 
     def spectra(self, grid: WindowGrid, settings: SpectraSettings) -> Spectra:
         """Return the spectra of the windows that are valid in a grid."""
-        return spectra_within(0 if is_spread() else self.room, self.image.data, grid, settings)
+        room = 0 if is_spread() else self.room
+        return spectra_within(room, self.image.data, grid, settings, self.backend)
 
     def held(self, spectra: Spectra) -> LocalSpectra:
         """Return spectra that are in memory: all of them or, where they are too many, an even part."""

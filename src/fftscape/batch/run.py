@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fftscape.batch.crew import Crew, Errand, Lost
 from fftscape.batch.discovery import Problem, find_inputs
+from fftscape.batch.fleet import Fleet
 from fftscape.batch.ledger import batch_mark, forget, keep, outcomes_of_all
 from fftscape.batch.lock import sole_writer, summary_writer
 from fftscape.batch.outcome import Outcome
@@ -18,6 +20,7 @@ from fftscape.batch.resources import Resources
 from fftscape.batch.summary import write_summary
 from fftscape.batch.tasks import Request, Task, plan
 from fftscape.batch.work import Treated, treat
+from fftscape.compute.cluster import Cluster, connected
 from fftscape.files import formats, result_folder
 
 
@@ -29,6 +32,7 @@ def run(
     resources: Resources,
     reporter: Reporter,
     portion: Portion = WHOLE,
+    scheduler: str | None = None,
 ) -> tuple[Outcome, ...]:
     """Analyse every image that the inputs stand for and summarise the output folder.
 
@@ -51,6 +55,9 @@ def run(
     portion : Portion
         Which of the images to analyse. Portions may share the output folder at the same time; the
         summary is of all that have ended.
+    scheduler : str, optional
+        'local' or the address of a Dask scheduler whose workers do the analyses: an image each or, of fewer images
+        than there are workers, one image all together. They must see inputs and output under the same paths.
 
     Returns
     -------
@@ -68,8 +75,11 @@ def run(
         batch = _Batch(output, request, reporter, portion)
         batch.clean()
         try:
-            with Crew(resources, verbose=reporter.verbose) as crew:
-                batch.do(inputs, crew)
+            with (
+                Crew(resources, verbose=reporter.verbose) as crew,
+                connected(scheduler, resources.memory) as cluster,
+            ):
+                batch.do(inputs, crew, cluster)
         except BaseException:
             with contextlib.suppress(Exception):  # what ended the run is what the user must hear of
                 batch.close()
@@ -91,7 +101,7 @@ class _Batch:
             result_folder.clean(self.output)
             forget(self.output)
 
-    def do(self, inputs: Sequence[str], crew: Crew) -> None:
+    def do(self, inputs: Sequence[str], crew: Crew, cluster: Cluster | None) -> None:
         """Find the images and analyse each."""
         found = find_inputs(inputs, suffixes=formats.SUFFIXES, output=self.output)
         for remark in found.remarks:
@@ -106,7 +116,7 @@ class _Batch:
                 continue
             self.outcomes[number] = Outcome(item.source, "", "failed", reason=item.reason)
             self.reporter.error(self.outcomes[number].line(self.output))
-        self._analyse(tasks, crew)
+        self._analyse(tasks, crew, cluster)
 
     def close(self) -> tuple[Outcome, ...]:
         """Clear up, write the summary and return the outcomes in the order of the inputs."""
@@ -120,13 +130,19 @@ class _Batch:
             write_summary(self.output, outcomes_of_all(self.output, self.portion, self.mark))
         return ordered
 
-    def _analyse(self, tasks: dict[int, Task], crew: Crew) -> None:
+    def _analyse(self, tasks: dict[int, Task], crew: Crew, cluster: Cluster | None) -> None:
         numbers, listed = list(tasks), list(tasks.values())
+        workers: Crew | Fleet = crew
+        request = self.request
+        if cluster is not None and len(listed) >= cluster.n_workers:
+            workers = Fleet(cluster)
+        elif cluster is not None:
+            request = replace(request, scheduler=cluster.address)
         if remark := crew.resources.remark(len(listed)):
             self.reporter.say(remark)
-        errands = [Errand(task.part.path, (task, self.output, self.request)) for task in listed]
+        errands = [Errand(task.part.path, (task, self.output, request)) for task in listed]
         with self.reporter.counting(len(errands)):
-            done = crew.map(
+            done = workers.map(
                 treat, errands, on_stage=lambda place, stage: self.reporter.stage(listed[place].name, stage)
             )
             for place, value in done:

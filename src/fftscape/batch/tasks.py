@@ -19,7 +19,7 @@ from fftscape.batch.reasons import reason_of, without_name
 from fftscape.batch.worker import READING
 from fftscape.files import formats
 from fftscape.files.sidecars import companions
-from fftscape.model.settings import Settings
+from fftscape.model.settings import Backend, Settings
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class Request:
         Compute again what is finished and unchanged.
     report : bool
         Draw figures and write the report, which takes a few seconds an image.
+    backend : {'numpy', 'torch', 'cupy'}
+        What spectra are computed with; last digits differ.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers compute spectra; results do not depend on it.
     """
 
     settings: Settings
@@ -48,6 +52,8 @@ class Request:
     pixel_size: str | None = None
     fresh: bool = False
     report: bool = True
+    backend: Backend = "numpy"
+    scheduler: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ class Part:
             "channel": self.channel,
             "frame": self.frame,
             "pixel_size": request.pixel_size,
+            "backend": request.backend,
             "version": version("fftscape"),
         }
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

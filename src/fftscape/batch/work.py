@@ -129,7 +129,7 @@ class _Image:
         self.on_stage(READING)
         image = formats.read(part.path, channel=part.channel, frame=part.frame, pixel_size=request.pixel_size)
         self.on_stage("analysing")
-        record = analyze(image, settings=request.settings)
+        record = analyze(image, settings=request.settings, scheduler=request.scheduler, backend=request.backend)
         self.notes += [*image.notes, *record.notes]
         result_folder.publish(
             self.output,

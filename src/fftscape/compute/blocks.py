@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
+from fftscape.compute.backend import Block, device
 from fftscape.compute.executors import spread
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.records import Spectra, WindowGrid
@@ -60,15 +60,20 @@ def blocks(spectra: Spectra) -> list[slice]:
     return [part for part in parts if part.start < part.stop]
 
 
-def mapped(
-    function: Callable[[npt.NDArray[np.float32], slice], Result], spectra: Spectra
-) -> Iterator[tuple[slice, Result]]:
+def mapped(function: Callable[[Block, slice], Result], spectra: Spectra) -> Iterator[tuple[slice, Result]]:
     """Call a function on the spectra of each block, and on the windows it is of; return both in order."""
 
     def work(windows: slice) -> tuple[slice, Result]:
-        return windows, function(spectra.rows(windows), windows)
+        return windows, function(block_of(spectra, windows), windows)
 
     return spread(work, blocks(spectra))
+
+
+def block_of(spectra: Spectra, chosen: slice | IntArray) -> Block:
+    """Return the spectra of some windows where they are computed."""
+    if spectra.backend == "numpy":
+        return Block(spectra.rows(chosen))
+    return Block(spectra.device_rows(chosen), device(spectra.backend))
 
 
 def products(spectra: Spectra, matrix: FloatArray) -> FloatArray:
@@ -86,9 +91,8 @@ def products(spectra: Spectra, matrix: FloatArray) -> FloatArray:
     ndarray of float64, shape (window, column)
         In the order of the windows.
     """
-    exact = matrix.astype(np.float32)
     out = np.empty((spectra.shape[0], matrix.shape[1]))
-    for windows, result in mapped(lambda values, _: values @ exact, spectra):
+    for windows, result in mapped(lambda block, _: block.times(matrix), spectra):
         out[windows] = result
     return out
 
@@ -120,8 +124,7 @@ def group_means(spectra: Spectra, groups: BoolArray) -> FloatArray:
             return np.zeros(1)
         # All of a block is a view where spectra are held.
         chosen = windows if 2 * len(own) > windows.stop - windows.start else own
-        sums: FloatArray = taken[chosen].astype(np.float32).T @ spectra.rows(chosen)
-        return sums
+        return block_of(spectra, chosen).sums(taken[chosen])
 
     total = np.zeros((groups.shape[1], spectra.shape[1]))
     for part in spread(work, blocks(spectra)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,8 +27,8 @@ _PATIENCE = 20
 
 
 @contextmanager
-def engaged(scheduler: Any, memory: int) -> Iterator[Cluster | None]:
-    """Let work that is spread go to a cluster.
+def connected(scheduler: Any, memory: int) -> Iterator[Cluster | None]:
+    """Connect to a cluster.
 
     Parameters
     ----------
@@ -56,8 +57,18 @@ def engaged(scheduler: Any, memory: int) -> Iterator[Cluster | None]:
     with _client(scheduler, memory) as client:
         cluster = Cluster(client)
         cluster.check()
+        yield cluster
+
+
+@contextmanager
+def engaged(scheduler: Any, memory: int) -> Iterator[None]:
+    """Let work that is spread go to a cluster, where one is named; parameters as in `connected`."""
+    with connected(scheduler, memory) as cluster:
+        if cluster is None:
+            yield
+            return
         with elsewhere(cluster):
-            yield cluster
+            yield
 
 
 class Cluster:
@@ -72,6 +83,11 @@ class Cluster:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._sent: dict[int, tuple[Any, Any]] = {}
+
+    @property
+    def address(self) -> str:
+        """Where its scheduler is."""
+        return str(self._client.scheduler.address)
 
     @property
     def n_workers(self) -> int:
@@ -153,6 +169,7 @@ def _client(scheduler: Any, memory: int) -> Iterator[Any]:
                 host="127.0.0.1",
                 dashboard_address=None,
                 memory_limit=memory // count,
+                silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,
         ):

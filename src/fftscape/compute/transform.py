@@ -27,7 +27,7 @@ _CHUNK_VALUES = 1 << 19
 # Rows transformed at a time, in window heights: more save little, since rows shared between pieces become few.
 _HEIGHTS = 3
 # A window whose contrast is below this part of its level holds float32 rounding, not structure.
-_ROUNDING = 4e-6
+ROUNDING = 4e-6
 # The transform of a raised cosine is zero but for rounding at all other frequencies.
 _NOTHING = 1e-9
 
@@ -163,7 +163,7 @@ class Transform:
         """Tell which windows have a contrast that is only rounding, by Parseval's theorem."""
         height, width = self._grid.size
         energy = power.sum(axis=1) @ (self._weights**2)
-        return np.asarray(np.sqrt(energy / (height * width)) <= _ROUNDING * np.maximum(np.abs(level), 1))
+        return np.asarray(np.sqrt(energy / (height * width)) <= ROUNDING * np.maximum(np.abs(level), 1))
 
 
 def _mean_of(taper: npt.NDArray[np.complex128]) -> _Mean:

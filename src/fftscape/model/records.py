@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray, ReadOnlyArrays
 from fftscape.model.image import PIXEL_UNIT, Image, reciprocal_unit
-from fftscape.model.settings import Settings, SpectraSettings
+from fftscape.model.settings import Backend, Settings, SpectraSettings
 
 # A number that fewer of the trials give is called ambiguous.
 LEAST_CONFIDENCE = 0.6
@@ -114,6 +114,8 @@ class LocalSpectra(ReadOnlyArrays):
     grid: WindowGrid
     settings: SpectraSettings
 
+    backend: Backend = field(default="numpy", init=False)
+
     @property
     def shape(self) -> tuple[int, int]:
         """Number of windows and of features."""
@@ -123,6 +125,10 @@ class LocalSpectra(ReadOnlyArrays):
         """Return the spectra of some windows, shape (window, feature)."""
         return self.values[chosen]
 
+    def device_rows(self, chosen: slice | IntArray) -> Any:
+        """Return the same as `rows`."""
+        return self.values[chosen]
+
     def on(self, grid: WindowGrid) -> LocalSpectra:
         """Return the same spectra of the same windows under another name of their grid."""
         return replace(self, grid=grid)
@@ -130,6 +136,10 @@ class LocalSpectra(ReadOnlyArrays):
 
 class Spectra(Protocol):
     """Spectra of many windows that may be too many to be held at once: `LocalSpectra`, or computed when asked for."""
+
+    @property
+    def backend(self) -> Backend:
+        """Library whose arrays `device_rows` returns."""
 
     @property
     def grid(self) -> WindowGrid:
@@ -145,6 +155,9 @@ class Spectra(Protocol):
 
     def rows(self, chosen: slice | IntArray) -> npt.NDArray[np.float32]:
         """Return the spectra of some windows, shape (window, feature); numbers are to rise."""
+
+    def device_rows(self, chosen: slice | IntArray) -> Any:
+        """Return the same as an array of the backend's library, where that keeps it."""
 
     def on(self, grid: WindowGrid) -> Spectra:
         """Return the same spectra of the same windows under another name of their grid."""

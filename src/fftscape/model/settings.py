@@ -21,6 +21,8 @@ Scaling = Literal["amplitude", "sqrt", "log"]
 Rule = Literal["regions", "noise-null", "elbow"]
 Start = Literal["spa", "nndsvd", "nndsvda", "random"]
 Preset = Literal["default", "published"]
+# Where spectra are computed; not one of the settings, since it is not part of the method.
+Backend = Literal["numpy", "torch", "cupy"]
 
 PositiveInt = Annotated[int, msgspec.Meta(ge=1)]
 # The upper bound keeps infinity out.

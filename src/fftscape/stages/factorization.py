@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.backend import Block
 from fftscape.compute.blocks import group_means, mapped, sample_of
 from fftscape.compute.lowrank import LowRank, low_rank
 from fftscape.compute.nonnegative import nonnegative_least_squares
@@ -200,17 +201,11 @@ class _Pass:
 
 
 def _pass(spectra: Spectra, factors: FloatArray) -> _Pass:
-    exact, gram = factors.T.astype(np.float32), factors @ factors.T
+    gram = factors @ factors.T
 
-    def work(values: npt.NDArray[np.float32], _: slice) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        target = (values @ exact).astype(np.float64)
-        loadings = nonnegative_least_squares(target, gram)
-        weights = loadings.astype(np.float32)
-        sums = weights.T @ values
-        energies = np.einsum("ij,ij->i", values, values)
-        # Not from sums of squares and products, whose differences would be rounding where little is left.
-        values = values - weights @ exact.T
-        return loadings, sums, np.einsum("ij,ij->i", values, values), energies
+    def work(block: Block, _: slice) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        loadings = nonnegative_least_squares(block.times(factors.T).astype(np.float64), gram)
+        return loadings, block.sums(loadings), block.left(loadings, factors), block.energies()
 
     count = spectra.shape[0]
     loadings, sums = np.empty((count, len(factors))), np.zeros(factors.shape)

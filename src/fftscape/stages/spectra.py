@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.backend import device, transformed
 from fftscape.compute.executors import for_each
 from fftscape.compute.half_plane import n_features
 from fftscape.compute.pixels import Scale, scale_of
@@ -16,7 +17,7 @@ from fftscape.compute.transform import Transform
 from fftscape.model.arrays import BoolArray, IntArray
 from fftscape.model.mapped import release
 from fftscape.model.records import LocalSpectra, Spectra, WindowGrid
-from fftscape.model.settings import SpectraSettings
+from fftscape.model.settings import Backend, SpectraSettings
 
 # A window may be blank if so many of its pixels along each axis differ by no more than this part of their level.
 _PROBES = 4
@@ -37,12 +38,15 @@ class StreamedSpectra:
         How the values are made.
     scale : Scale
         Of the whole image.
+    backend : {'numpy', 'torch', 'cupy'}
+        What they are computed with.
     """
 
     data: npt.NDArray[Any]
     grid: WindowGrid
     settings: SpectraSettings
     scale: Scale
+    backend: Backend = "numpy"
 
     @cached_property
     def _windows(self) -> IntArray:
@@ -57,17 +61,26 @@ class StreamedSpectra:
     def rows(self, chosen: slice | IntArray) -> npt.NDArray[np.float32]:
         """Compute the spectra of some windows, shape (window, feature); numbers are to rise.
 
-        The values are those that `local_spectra` gives, to the last digit.
+        With NumPy the values are those that `local_spectra` gives, to the last digit.
         """
+        values = self.device_rows(chosen)
+        return values if self.backend == "numpy" else device(self.backend).get(values)
+
+    def device_rows(self, chosen: slice | IntArray) -> Any:
+        """Compute the same as an array of the backend's library."""
         windows = self._windows[chosen]
         if not len(windows):
-            return np.empty((0, self.shape[1]), np.float32)
+            nothing = np.empty((0, self.shape[1]), np.float32)
+            return nothing if self.backend == "numpy" else device(self.backend).put(nothing)
         columns = self.grid.shape[1]
         rows = slice(int(windows[0] // columns), int(windows[-1] // columns) + 1)
         wanted = np.zeros((rows.stop - rows.start, columns), bool)
         wanted.reshape(-1)[windows - rows.start * columns] = True
         part = replace(self.grid, origins_y=self.grid.origins_y[rows], valid=wanted)
-        values = _computed(self.data, part, self.settings, self.scale)
+        if self.backend == "numpy":
+            values: Any = _computed(self.data, part, self.settings, self.scale)
+        else:
+            values = transformed(self.data, part, self.settings, self.scale, device(self.backend))
         release(self.data)
         return values
 
@@ -109,7 +122,9 @@ def local_spectra(
     return LocalSpectra(_computed(data, grid, settings, scale), grid, settings)
 
 
-def spectra_within(room: int, data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSettings) -> Spectra:
+def spectra_within(
+    room: int, data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSettings, backend: Backend = "numpy"
+) -> Spectra:
     """Return the spectra of the valid windows, held if there is room for them and else streamed.
 
     Parameters
@@ -118,6 +133,8 @@ def spectra_within(room: int, data: npt.NDArray[Any], grid: WindowGrid, settings
         Bytes that they may take.
     data, grid, settings
         As in `local_spectra`.
+    backend : {'numpy', 'torch', 'cupy'}
+        What they are computed with. Others than NumPy stream always: they compute faster than they are copied to.
 
     Returns
     -------
@@ -126,8 +143,8 @@ def spectra_within(room: int, data: npt.NDArray[Any], grid: WindowGrid, settings
     """
     scale = scale_of(data, centred=settings.remove_mean)
     needed = grid.n_valid * n_features(grid.size) * np.dtype(np.float32).itemsize
-    if needed > room:
-        return StreamedSpectra(data, grid, settings, scale)
+    if needed > room or backend != "numpy":
+        return StreamedSpectra(data, grid, settings, scale, backend)
     return local_spectra(data, grid, settings, scale)
 
 

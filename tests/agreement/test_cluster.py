@@ -1,0 +1,227 @@
+"""A Dask cluster gives what this process gives, whatever happens to its workers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fftscape as fs
+from fftscape.batch.crew import Errand, Lost
+from fftscape.batch.fleet import Fleet
+from fftscape.compute import cluster as cluster_module
+from fftscape.compute.cluster import Cluster, _packed, connected
+from fftscape.compute.executors import elsewhere, spread
+from fftscape.model.errors import BackendUnavailableError, FftscapeError
+from fftscape.model.mapped import place_of
+
+distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+
+ARRAYS = ("loadings", "factors", "labels", "residual", "abruptness")
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        ) as local,
+        distributed.Client(local) as connected_client,
+    ):
+        yield connected_client
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return fs.synthetic.SCENE_KINDS["crystal grains"](3).image
+
+
+@pytest.fixture(scope="module")
+def here(scene):
+    return fs.analyze(scene, window=64, step=24)
+
+
+def same(one, other):
+    assert [name for name in ARRAYS if getattr(one, name).tobytes() != getattr(other, name).tobytes()] == []
+    assert one.scree.explained_variance.tobytes() == other.scree.explained_variance.tobytes()
+    assert one.reconstruction_error == other.reconstruction_error
+    assert one.notes == other.notes
+
+
+def test_a_cluster_gives_the_same_bytes(client, scene, here):
+    same(fs.analyze(scene, window=64, step=24, scheduler=client), here)
+
+
+def test_an_address_is_as_good_as_a_client(client, scene, here):
+    same(fs.analyze(scene, window=64, step=24, scheduler=client.scheduler.address), here)
+
+
+def test_a_worker_lost_in_the_middle_costs_only_time(client, scene, here):
+    before = set(client.run(os.getpid).values())
+    victim = before.pop()
+
+    def kill_soon() -> None:
+        time.sleep(0.6)
+        os.kill(victim, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_soon)
+    killer.start()
+    same(fs.analyze(scene, window=64, step=24, scheduler=client), here)
+    killer.join()
+    client.wait_for_workers(2, timeout=60)
+    assert victim not in client.run(os.getpid).values()
+
+
+def slow_square(number: int) -> int:
+    time.sleep(0.05)
+    return number * number
+
+
+def test_pieces_of_a_lost_worker_are_done_again(client):
+    done = []
+    for result in Cluster(client).ordered(slow_square, range(40)):
+        done.append(result)
+        if len(done) == 5:
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+    assert done == [number * number for number in range(40)]
+    client.wait_for_workers(2, timeout=60)
+
+
+def test_large_arrays_travel_once_and_mapped_ones_as_a_place(client, tmp_path):
+    held = np.arange(100_000.0)
+    np.save(tmp_path / "mapped.npy", np.arange(70_000.0).reshape(700, 100))
+    mapped = np.load(tmp_path / "mapped.npy", mmap_mode="r")
+
+    def function(row: int) -> float:
+        return float(mapped[row].sum() + held[row])
+
+    payload, arrays = _packed(function)
+    assert [array is held for array in arrays] == [True]
+    assert len(payload) < 10_000
+    place = place_of(mapped[3:])
+    assert place is not None
+    assert (place.opened() == mapped[3:]).all()
+    assert place_of(mapped[:, 1:]) is None  # not one run of bytes
+    cluster = Cluster(client)
+    for _ in range(2):
+        with elsewhere(cluster):
+            assert list(spread(function, range(5))) == [function(row) for row in range(5)]
+    assert len(cluster._sent) == 1
+
+
+def test_what_goes_wrong_there_goes_wrong_here(client):
+    with pytest.raises(ZeroDivisionError):
+        list(Cluster(client).ordered(lambda piece: 1 // piece, [1, 0, 2]))
+
+
+def test_no_scheduler_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(cluster_module, "_PATIENCE", 1)
+    with pytest.raises(FftscapeError, match=r"no Dask scheduler answers at 'tcp://127.0.0.1:9' .*; check the address"):
+        fs.analyze(np.eye(80), window=32, step=8, scheduler="tcp://127.0.0.1:9")
+    with pytest.raises(FftscapeError, match="check the address"), connected("nonsense://nowhere", 2**30):
+        pass
+
+
+def other_version() -> str:
+    return "0.0.0"
+
+
+def test_workers_of_another_version_are_refused(client, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_version", other_version)
+    with pytest.raises(BackendUnavailableError, match=r"the Dask worker tcp://.* has fftscape 0\.0\.0, not"):
+        fs.analyze(np.eye(80), window=32, step=8, scheduler=client)
+
+
+def answer(number: int, *, on_stage) -> int:
+    on_stage("thinking")
+    if number == 1:
+        raise MemoryError
+    if number == 2:
+        os._exit(1)
+    return number
+
+
+def test_a_fleet_returns_values_and_says_what_was_lost():
+    import dask
+
+    heard = []
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        ) as local,
+        distributed.Client(local) as own,
+    ):
+        errands = [Errand(Path("x"), (number,)) for number in range(4)]
+        found = dict(Fleet(Cluster(own)).map(answer, errands, on_stage=lambda *words: heard.append(words)))
+    assert (found[0], found[3]) == (0, 3)
+    assert isinstance(found[1], Lost)
+    assert "more memory" in found[1].reason
+    assert isinstance(found[2], Lost)
+    assert "died" in found[2].reason
+    assert heard == [(number, "sent to the cluster") for number in range(4)]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_batch_on_a_cluster_publishes_the_same_files(client, scene, tmp_path, batch_files, count):
+    for number in range(count):
+        np.save(tmp_path / f"image{number}.npy", scene.data[number * 10 :])
+    inputs = [str(path) for path in sorted(tmp_path.glob("*.npy"))]
+    assert batch_files(inputs, tmp_path / "here") == batch_files(
+        inputs, tmp_path / "there", scheduler=client.scheduler.address
+    )
+
+
+@pytest.fixture
+def batch_files():
+    from fftscape.batch.progress import Reporter
+    from fftscape.batch.resources import Resources
+    from fftscape.batch.run import run
+    from fftscape.batch.tasks import Request
+    from fftscape.model.settings import Settings, merged
+
+    request = Request(merged(Settings(), {"windows": {"size": 64, "step": 24}}), report=False)
+
+    def files(inputs, output, scheduler=None):
+        outcomes = run(
+            inputs, output, request=request, resources=Resources.given(2), reporter=Reporter(), scheduler=scheduler
+        )
+        assert [outcome.status for outcome in outcomes] == ["done"] * len(inputs)
+        kept = sorted(path for path in output.rglob("*") if path.is_file() and path.name != "summary.csv")
+        return {str(path.relative_to(output)): path.read_bytes() for path in kept}
+
+    return files
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl, which makes the certificate, is not there")
+def test_tls_addresses_work(scene, here, tmp_path):
+    import dask
+
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test",
+            "-keyout", key, "-out", certificate,
+        ],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    ends = {f"{end}.{part}": str(path) for end in ("scheduler", "worker", "client") for part, path in
+            (("cert", certificate), ("key", key))}  # fmt: skip
+    names = {f"distributed.comm.tls.{name}": value for name, value in ends.items()}
+    names |= {"distributed.comm.tls.ca-file": str(certificate), "distributed.comm.require-encryption": True}
+    with (
+        dask.config.set(names),
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, host="tls://127.0.0.1", dashboard_address=None, silence_logs=50,
+            security=distributed.Security(), protocol="tls",
+        ) as local,
+    ):  # fmt: skip
+        assert local.scheduler_address.startswith("tls://")
+        same(fs.analyze(scene, window=64, step=24, scheduler=local.scheduler_address), here)

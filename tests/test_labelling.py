@@ -1,0 +1,70 @@
+"""Labels of images worked on in tiles beside those worked on as a whole."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import fftscape as fs
+from fftscape import labelling
+from fftscape.model.settings import Settings
+from fftscape.stages.segmentation import assigned_by_labels
+from fftscape.stages.windows import window_grid
+from fftscape.survey import Ground
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return fs.synthetic.SCENE_KINDS["crystal grains"](3)
+
+
+def labelled(scene, size=64):
+    """Labels from the true component of each window's centre."""
+    usable = np.ones(scene.image.shape, bool)
+    grid = window_grid(usable, (size, size), (size // 4, size // 4))
+    true = scene.labels[np.ix_(grid.centres_y.astype(int), grid.centres_x.astype(int))]
+    assignment = assigned_by_labels(true.astype(np.int16), scene.n_components, grid)
+    return labelling.labelled(Ground(scene.image, usable, 2**40), assignment, grid, Settings())
+
+
+@pytest.mark.parametrize("tile", [150, 333])
+def test_tiles_give_nearly_the_same_labels(scene, tile, monkeypatch):
+    whole = labelled(scene)
+    monkeypatch.setattr(labelling, "_LARGEST", tile)
+    monkeypatch.setattr(labelling, "_TILE", tile)
+    tiled = labelled(scene)
+    assert len(labelling._parts(scene.image.shape[0])) > 1
+    assert (tiled.labels == whole.labels).mean() > 0.995
+    # Also where the scene is known, tiles cost nothing.
+    right = [(found.labels == scene.labels).mean() for found in (whole, tiled)]
+    assert right[1] > right[0] - 0.003
+    np.testing.assert_allclose(tiled.area_fractions, whole.area_fractions, atol=0.003)
+    np.testing.assert_allclose(tiled.area_uncertainties, whole.area_uncertainties, rtol=0.1)
+    assert np.isfinite(tiled.margin).all()
+
+
+def test_components_that_a_tile_lacks_get_none_of_it(monkeypatch):
+    y, x = np.mgrid[:160, :900]
+    image = np.where(x < 450, np.sin(2 * np.pi * x / 6), np.sin(2 * np.pi * (x + y) / 7))
+    image = fs.Image(image + 0.3 * np.random.default_rng(0).standard_normal(image.shape))
+    usable = np.ones(image.shape, bool)
+    grid = window_grid(usable, (32, 32), (8, 8))
+    labels = (grid.centres_x >= 450).astype(np.int16) + np.zeros((grid.shape[0], 1), np.int16)
+    monkeypatch.setattr(labelling, "_LARGEST", 150)
+    monkeypatch.setattr(labelling, "_TILE", 150)
+    monkeypatch.setattr(labelling, "_AROUND", 1)
+    assignment = assigned_by_labels(labels, 3, grid)  # the third is nowhere
+    found = labelling.labelled(Ground(image, usable, 2**40), assignment, grid, Settings())
+    assert (found.labels[:, :440] == 0).all()
+    assert (found.labels[:, 460:] == 1).all()
+    assert found.area_fractions[2] == 0
+    assert np.isfinite(found.margin).all()
+
+
+@pytest.mark.parametrize("length", [1, 4096, 6144, 6145, 16384, 20001])
+def test_parts_are_all_of_it(length):
+    parts = labelling._parts(length)
+    assert parts[0].start == 0
+    assert parts[-1].stop == length
+    assert all(one.stop == other.start for one, other in pairwise(parts))
+    assert max(part.stop - part.start for part in parts) <= labelling._LARGEST
