@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 # Far more than the tests of one fault take.
-SECONDS = 300
+SECONDS = 240
 ROOT = Path(__file__).resolve().parents[2]
 PUBLISHING, RESUMING = "tests/files/test_write_result_folder.py", "tests/batch/test_resume.py"
 

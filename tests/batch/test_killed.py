@@ -47,7 +47,7 @@ def content(output: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("how", ["kill", "error"])
 @pytest.mark.parametrize(
-    ("first", "stride"), [(150, 400), pytest.param(random.randrange(1, 9), 9, marks=pytest.mark.long)]
+    ("first", "stride"), [(150, 400), pytest.param(random.randrange(1, 15), 15, marks=pytest.mark.long)]
 )
 def test_killed_or_refused_at_a_call(quick_folder: Path, first: int, stride: int, how: str) -> None:
     command = [sys.executable, str(KILL_POINTS), str(quick_folder / "work"), str(first), str(stride), how]
