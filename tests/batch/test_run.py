@@ -17,8 +17,9 @@ from fftscape.batch.tasks import Request
 from fftscape.files.result_folder import STAGING, check
 from fftscape.files.store import load_record
 from fftscape.model.errors import FftscapeError, OddImageWarning, UnwritableOutputError
+from fftscape.model.image import Image
 from fftscape.model.settings import Settings
-from fftscape.pipeline import analyze
+from fftscape.pipeline import Analysis, analyze
 
 Go = Callable[..., Any]
 Stripes = Callable[..., np.ndarray]
@@ -59,6 +60,31 @@ def test_everything_of_the_contract_is_published(images: Path, tmp_path: Path, g
     assert ran.heard.said[0].startswith(f"{images / 'a.npy'}: 2 components, as asked, window 24x20, step 12x10, ")
     assert ran.heard.said[0].endswith(f"-> {output / 'a' / 'report.html'}")
     assert ran.heard.trouble == []
+
+
+@pytest.mark.parametrize(
+    ("confidence", "alternatives", "cells"),
+    [(0.55556, (1, 4), ("0.5556", "1; 4")), (1.0, (), ("1", "")), (None, (), ("", ""))],
+)
+def test_the_table_tells_how_sure_the_number_is(
+    images: Path,
+    tmp_path: Path,
+    go: Go,
+    monkeypatch: pytest.MonkeyPatch,
+    confidence: float | None,
+    alternatives: tuple[int, ...],
+    cells: tuple[str, str],
+) -> None:
+    output = tmp_path / "out"
+
+    def unsure(image: Image, *, settings: Settings) -> Analysis:
+        found = analyze(image, settings=settings)
+        return replace(found, scree=replace(found.scree, confidence=confidence, alternatives=alternatives))
+
+    monkeypatch.setattr(run_module, "analyze", unsure)
+    go([images / "a.npy"], output)
+    (row,) = rows(output / "summary.csv")
+    assert (row["confidence"], row["alternatives"]) == cells
 
 
 def test_one_good_among_bad_ones(images: Path, tmp_path: Path, go: Go) -> None:
