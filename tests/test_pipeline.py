@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import fftscape as fs
+from fftscape import pipeline
 from fftscape.model.errors import NoPeaksWarning, NotConvergedWarning, OddImageWarning
 from fftscape.model.records import AnalysisRecord
 from fftscape.model.settings import Settings, merged
+from fftscape.survey import surveyed
 from fftscape.synthetic import Lattice, crystal_scene, demo_scene
 
 
@@ -290,6 +292,23 @@ def test_of_two_windows_of_a_texture_the_finer_is_taken_where_it_shows_as_much()
     # Noise has one structure in either, and larger windows show spectra more clearly.
     noise = np.random.default_rng(0).normal(size=(300, 400))
     assert fs.analyze(noise).settings.windows.size == fs.suggest_window(noise).size
+
+
+def test_of_two_windows_the_larger_is_taken_where_it_shows_more(monkeypatch):
+    image = fs.synthetic.SCENE_KINDS["cells"](1).image
+    advice = fs.suggest_window(image)
+
+    def blurred(image, usable, settings):
+        """See nuclei, which only the smaller window resolves, in the larger one."""
+        size = advice.finer if settings.windows.size == advice.size else advice.size
+        return surveyed(image, usable, merged(settings, {"windows": {"size": size, "step": settings.windows.step}}))
+
+    monkeypatch.setattr(pipeline, "surveyed", blurred)
+    monkeypatch.setattr(pipeline.Survey, "regions_on", lambda self, grid: None)
+    analysis = fs.analyze(image)
+    assert analysis.settings.windows.size == advice.size
+    assert analysis.n_components == 3
+    assert not any("in the end" in note for note in analysis.notes)
 
 
 def test_warnings_point_at_the_caller():

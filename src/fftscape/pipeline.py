@@ -345,6 +345,8 @@ def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: 
     survey = surveyed(ground, chosen) if chosen.rank.rule == "regions" else None
     if survey is not None and finer is not None:
         chosen, survey = _finer(ground, chosen, survey, finer, notes)
+    for lines in () if survey is None else survey.noisy:
+        notes.add(f"The {lines} have offsets of their own; regions were looked for without the frequencies these fill.")
     spectra = _spectra(ground, chosen, notes, survey)
     check_number(chosen, spectra)
     scree, regions = _number(ground, survey, spectra, chosen)

@@ -15,6 +15,7 @@ from fftscape.model.settings import Backend, Settings, SpectraSettings
 from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
 from fftscape.stages.references import on_grid
 from fftscape.stages.regions import find_regions
+from fftscape.stages.scan_lines import Lines, noisy_lines, without_lines
 from fftscape.stages.spectra import local_spectra, spectra_within, without_blank_windows
 from fftscape.stages.windows import packed, sparse_grid, survey_grid, thinned, window_grid
 
@@ -68,11 +69,14 @@ class Survey:
         On the survey's own grid.
     spectra : Spectra
         Of the survey.
+    noisy : tuple of {'rows', 'columns'}
+        Lines whose noise was left out when regions were looked for.
     """
 
     scree: Scree
     regions: Regions
     spectra: Spectra
+    noisy: tuple[Lines, ...] = ()
 
     @property
     def grid(self) -> WindowGrid:
@@ -131,8 +135,9 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     grid = without_blank_windows(ground.image.data, grid, spectra_settings)
     spectra = ground.spectra(grid, spectra_settings)
     scree = scree_beside_noise(ground.image, spectra.grid, spectra_settings, settings)
-    regions = find_regions(spectra, directions_above_noise(scree), settings.regions)
-    return Survey(with_regions(scree, regions, settings.rank), regions, spectra)
+    noisy = noisy_lines(ground.image.data, spectra.grid)
+    regions = find_regions(without_lines(spectra, noisy), directions_above_noise(scree), settings.regions)
+    return Survey(with_regions(scree, regions, settings.rank), regions, spectra, noisy)
 
 
 def scree_beside_noise(image: Image, grid: WindowGrid, spectra: SpectraSettings, settings: Settings) -> Scree:

@@ -17,8 +17,9 @@ from fftscape.batch.tasks import Request
 from fftscape.files.result_folder import STAGING, check
 from fftscape.files.store import load_record
 from fftscape.model.errors import FftscapeError, OddImageWarning, UnwritableOutputError
+from fftscape.model.image import Image
 from fftscape.model.settings import Settings
-from fftscape.pipeline import analyze
+from fftscape.pipeline import Analysis, analyze
 
 Go = Callable[..., Any]
 Stripes = Callable[..., np.ndarray]
@@ -61,6 +62,31 @@ def test_everything_of_the_contract_is_published(images: Path, tmp_path: Path, g
     assert ran.heard.trouble == []
 
 
+@pytest.mark.parametrize(
+    ("confidence", "alternatives", "cells"),
+    [(0.55556, (1, 4), ("0.5556", "1; 4")), (1.0, (), ("1", "")), (None, (), ("", ""))],
+)
+def test_the_table_tells_how_sure_the_number_is(
+    images: Path,
+    tmp_path: Path,
+    go: Go,
+    monkeypatch: pytest.MonkeyPatch,
+    confidence: float | None,
+    alternatives: tuple[int, ...],
+    cells: tuple[str, str],
+) -> None:
+    output = tmp_path / "out"
+
+    def unsure(image: Image, **options: Any) -> Analysis:
+        found = analyze(image, **options)
+        return replace(found, scree=replace(found.scree, confidence=confidence, alternatives=alternatives))
+
+    monkeypatch.setattr(work, "analyze", unsure)
+    go([images / "a.npy"], output)
+    (row,) = rows(output / "summary.csv")
+    assert (row["confidence"], row["alternatives"]) == cells
+
+
 def test_one_good_among_bad_ones(images: Path, tmp_path: Path, go: Go) -> None:
     output = tmp_path / "out"
     (images / "b.npy").write_bytes(b"not an array")
@@ -83,10 +109,10 @@ def test_one_good_among_bad_ones(images: Path, tmp_path: Path, go: Go) -> None:
 def test_a_fault_of_ours_costs_only_its_image(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
 ) -> None:
-    def faulty(image: Any, *, settings: Settings) -> Any:
+    def faulty(image: Any, **options: Any) -> Any:
         if image.name == "a":
             raise ZeroDivisionError("a\nb")
-        return analyze(image, settings=settings)
+        return analyze(image, **options)
 
     monkeypatch.setattr(work, "analyze", faulty)
     ran = go(images, tmp_path / "out")
@@ -180,11 +206,11 @@ def test_an_interrupt_counts_more_than_a_summary_that_cannot_be_written(
 def test_warnings_are_lines_and_foreign_ones_are_not_shown(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go
 ) -> None:
-    def warned(image: Any, *, settings: Settings) -> Any:
+    def warned(image: Any, **options: Any) -> Any:
         warnings.warn("a: look\nhere", OddImageWarning, stacklevel=1)
         warnings.warn("a: look\nhere", OddImageWarning, stacklevel=1)
         warnings.warn("divide by zero", RuntimeWarning, stacklevel=1)
-        return analyze(image, settings=settings)
+        return analyze(image, **options)
 
     monkeypatch.setattr(work, "analyze", warned)
     assert go([images / "a.npy"], tmp_path / "out").heard.trouble == [f"{images / 'a.npy'}: warning: look here"]

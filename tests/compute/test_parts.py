@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fftscape.compute import parts
 from fftscape.compute.evidence import gathered
 from fftscape.compute.parts import Groups, subdivided
 from fftscape.model.settings import SpectraSettings
@@ -51,6 +52,40 @@ def test_gratings_are_parts_where_they_are(count):
     assert right > 0.95 * labels.size
 
 
+def blocks(rows, columns):
+    """Numbers of equal blocks, row by row."""
+    y, x = np.arange(SHAPE[0])[:, None] * rows // SHAPE[0], np.arange(SHAPE[1]) * columns // SHAPE[1]
+    return y * columns + x
+
+
+def six_gratings(truth):
+    six = [(6, 10), (6, 60), (9, 100), (6, 120), (12, 30), (5, 150)]
+    return np.choose(truth, [grating(*each) for each in six]) + noise()
+
+
+def share_in_place(labels, grid, truth):
+    there = truth[np.ix_(grid.centres_y.astype(int), grid.centres_x.astype(int))]
+    return sum(np.bincount(labels[there == index]).max() for index in np.unique(truth)) / labels.size
+
+
+def test_four_parts_are_found_at_a_time(monkeypatch):
+    truth = blocks(2, 2)
+    # With two regions allowed, one division is all there is.
+    monkeypatch.setattr(parts, "_MOST_REGIONS", 2)
+    labels, grid = parts_of(six_gratings(truth), directions=4)
+    assert labels.max() + 1 == 4
+    assert share_in_place(labels, grid, truth) > 0.9
+
+
+def test_parts_are_divided_again(monkeypatch):
+    truth = blocks(2, 3)
+    labels, grid = parts_of(six_gratings(truth), directions=8)
+    assert labels.max() + 1 == 6
+    assert share_in_place(labels, grid, truth) > 0.9
+    monkeypatch.setattr(parts, "_MOST_REGIONS", 2)
+    assert 1 < parts_of(six_gratings(truth), directions=8)[0].max() + 1 <= 4
+
+
 def test_regions_known_before_keep_their_numbers():
     truth = thirds()
     image = np.choose(truth, [grating(6, 10), grating(6, 60), grating(9, 100)]) + noise()
@@ -71,15 +106,20 @@ def test_slow_change_has_no_parts():
     assert parts_of(np.sin(2 * np.pi * (x / 6 + 2e-4 * x * y / 6)) + 0.3 * noise())[0].max() == 0
 
 
-def test_brightness_alone_makes_no_parts():
-    counts = 40 * (1 + 0.5 * grating(6, 10)) * np.where(thirds() == 0, 1.0, 0.3)
-    assert parts_of(np.random.default_rng(0).poisson(counts).astype(float))[0].max() == 0
+def test_brightness_alone_makes_no_parts(monkeypatch):
+    counts = 40 * (1 + 0.5 * grating(6, 10)) * np.where(thirds() == 0, 1.0, 0.03)
+    image = np.random.default_rng(0).poisson(counts).astype(float)
+    assert parts_of(image)[0].max() == 0
+    # In everything else they are like structures.
+    monkeypatch.setattr(parts, "same_but_brightness", lambda regions, *_: np.arange(len(regions)))
+    assert parts_of(image)[0].max() == 1
 
 
-def test_bands_along_the_scan_lines_are_no_parts():
+def test_bands_along_either_axis_are_parts():
     y = np.arange(SHAPE[0])[:, None]
     bands = np.where(y < 150, grating(6, 10), grating(6, 60)) + noise()
-    assert parts_of(bands)[0].max() == 0
+    assert parts_of(bands)[0].max() == 1
+    assert parts_of(np.ascontiguousarray(bands.T))[0].max() == 1
 
 
 def test_nothing_is_divided_without_a_direction_above_noise_or_with_higher_demands():

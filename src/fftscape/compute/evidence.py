@@ -159,7 +159,7 @@ def _some_differences(values: FloatArray, valid: BoolArray, distance: int) -> Fl
 
 
 def _abruptness(field: Field) -> FloatArray:
-    """Return how much scores change across each place, from about 3/8 of a window before to as far behind."""
+    """Return how much scores change across each place, from about half of a window before to as far behind."""
     total = sum(_squared_change(field.values, field.span[axis], axis) for axis in (0, 1))
     return np.asarray(np.sqrt(total))
 

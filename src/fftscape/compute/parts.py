@@ -22,8 +22,6 @@ _ENOUGH_POINTS = 2000
 _FEWEST_POINTS = 16
 _STARTS = 4
 _ROUNDS = 20
-# Rows (scan lines) of which so much lies in one part make parts bands, as the noise of scan lines does.
-_BAND = 0.9
 
 
 class Groups:
@@ -127,7 +125,7 @@ def _are_structures(
     field = evidence.field
     count = int(parts.max()) + 1
     places = [parts == index for index in range(count)]
-    if count < 2 or any(thickness(place, field.span) <= half_width for place in places) or _are_bands(parts):
+    if count < 2 or any(thickness(place, field.span) <= half_width for place in places):
         return False
     insides = field.inside_each(parts)
     if not all(inside.any() for inside in insides):
@@ -141,9 +139,3 @@ def _are_structures(
         return False
     same = same_but_brightness(evidence.examples(insides), evidence.spectra.grid.size, evidence.embed)
     return len(set(same.tolist())) == count
-
-
-def _are_bands(parts: IntArray) -> bool:
-    """Tell whether nearly every row lies in one part."""
-    counts = np.array([np.count_nonzero(parts == index, axis=1) for index in range(int(parts.max()) + 1)])
-    return bool(counts.max(axis=0).sum() > _BAND * counts.sum())

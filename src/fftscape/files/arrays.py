@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fftscape.files.entry import Entry, array_entries
 from fftscape.files.guards import check_claim
 from fftscape.model.errors import UnreadableFileError
-from fftscape.model.mapped import LARGEST_HELD
+from fftscape.model.mapped import held_if_small
 
 
 def read_npy(path: Path) -> list[Entry]:
@@ -30,7 +30,7 @@ def read_npy(path: Path) -> list[Entry]:
 
     def take(position: tuple[int, ...]) -> npt.NDArray[Any]:
         image = np.load(path, mmap_mode="r", allow_pickle=False)[position]
-        return image if image.nbytes > LARGEST_HELD else np.array(image)
+        return held_if_small(image)
 
     return array_entries(shape, take, Entry("array", (0, 0), dtype.name))
 

@@ -40,6 +40,11 @@ def scratch(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
+def held_if_small(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Copy a mapped array into memory, unless it is very large."""
+    return data if data.nbytes > LARGEST_HELD else np.array(data)
+
+
 def release(data: npt.NDArray[Any]) -> None:
     """Give back the memory that an array mapped from a file takes; its values are read again when they are needed."""
     base = _map_of(data)
