@@ -31,5 +31,7 @@ def test_it_kills_resumes_and_compares(tmp_path: Path):
 def test_memory_does_not_grow_over_500_images(tmp_path: Path):
     told = report(tmp_path, "--images", "1000", "--side", "128", "--memory-mib", "1024")
     print(told["legs"])  # noqa: T201
-    # What a run keeps of 300 images for its tables, and as much again for chance; one image's pixels kept are 20 MiB.
-    assert all(leg["growth_mib"] < 16 for leg in told["legs"])
+    # Only the run from the beginning: the one that goes on first looks up 500 finished results, in workers that have
+    # not analysed anything and are half as large. What a run keeps of 300 images for its tables, and more for chance.
+    assert told["legs"][0]["images"] == 500
+    assert told["legs"][0]["growth_mib"] < 16
