@@ -122,7 +122,7 @@ def test_a_fault_of_ours_costs_only_its_image(
 
 
 def test_verbose_shows_where(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go) -> None:
-    monkeypatch.setattr(work, "analyze", lambda image, settings: 1 / 0)
+    monkeypatch.setattr(work, "analyze", lambda image, **options: 1 / 0)
     heard = go(images / "a.npy", tmp_path / "out", verbose=True).heard
     assert heard.trouble[1] == "Traceback (most recent call last):"
     assert heard.trouble[-1] == "ZeroDivisionError: division by zero"
