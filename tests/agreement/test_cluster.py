@@ -38,6 +38,18 @@ def client():
         yield connected_client
 
 
+@pytest.fixture
+def mortal():
+    """A client of a cluster of its own, whose workers may be killed."""
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
+        ) as local,
+        distributed.Client(local) as own,
+    ):
+        yield own
+
+
 @pytest.fixture(scope="module")
 def scene():
     return fs.synthetic.SCENE_KINDS["crystal grains"](3).image
@@ -63,9 +75,8 @@ def test_an_address_is_as_good_as_a_client(client, scene, here):
     same(fs.analyze(scene, window=64, step=24, scheduler=client.scheduler.address), here)
 
 
-def test_a_worker_lost_in_the_middle_costs_only_time(client, scene, here):
-    before = set(client.run(os.getpid).values())
-    victim = before.pop()
+def test_a_worker_lost_in_the_middle_costs_only_time(mortal, scene, here):
+    victim = next(iter(mortal.run(os.getpid).values()))
 
     def kill_soon() -> None:
         time.sleep(0.6)
@@ -73,10 +84,8 @@ def test_a_worker_lost_in_the_middle_costs_only_time(client, scene, here):
 
     killer = threading.Thread(target=kill_soon)
     killer.start()
-    same(fs.analyze(scene, window=64, step=24, scheduler=client), here)
+    same(fs.analyze(scene, window=64, step=24, scheduler=mortal), here)
     killer.join()
-    client.wait_for_workers(2, timeout=60)
-    assert victim not in client.run(os.getpid).values()
 
 
 def slow_square(number: int) -> int:
@@ -84,14 +93,26 @@ def slow_square(number: int) -> int:
     return number * number
 
 
-def test_pieces_of_a_lost_worker_are_done_again(client):
+def test_pieces_of_a_lost_worker_are_done_again(mortal):
+    victim = next(iter(mortal.run(os.getpid).values()))
     done = []
-    for result in Cluster(client).ordered(slow_square, range(40)):
+    for result in Cluster(mortal).ordered(slow_square, range(40)):
         done.append(result)
         if len(done) == 5:
-            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+            os.kill(victim, signal.SIGKILL)
     assert done == [number * number for number in range(40)]
-    client.wait_for_workers(2, timeout=60)
+
+
+def test_a_cluster_without_workers_is_said(monkeypatch):
+    monkeypatch.setattr(cluster_module, "_PATIENCE", 0.2)
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=50) as local,
+        distributed.Client(local) as own,
+    ):
+        with pytest.raises(FftscapeError, match="no worker left"):
+            list(Cluster(own).completed(slow_square, [(1,)]))
+        with pytest.raises(FftscapeError, match="no worker left"):
+            list(Cluster(own).ordered(slow_square, [1]))
 
 
 def test_large_arrays_travel_once_and_mapped_ones_as_a_place(client, tmp_path):
@@ -148,25 +169,21 @@ def answer(number: int, *, on_stage) -> int:
     return number
 
 
-def test_a_fleet_returns_values_and_says_what_was_lost():
-    import dask
-
+def test_a_fleet_returns_values_and_says_what_was_lost(client):
     heard = []
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 2}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
-        ) as local,
-        distributed.Client(local) as own,
-    ):
-        errands = [Errand(Path("x"), (number,)) for number in range(4)]
-        found = dict(Fleet(Cluster(own)).map(answer, errands, on_stage=lambda *words: heard.append(words)))
-    assert (found[0], found[3]) == (0, 3)
+    errands = [Errand(Path("x"), (number,)) for number in (0, 1, 3)]
+    found = dict(Fleet(Cluster(client)).map(answer, errands, on_stage=lambda *words: heard.append(words)))
+    assert (found[0], found[2]) == (0, 3)
     assert isinstance(found[1], Lost)
     assert "more memory" in found[1].reason
-    assert isinstance(found[2], Lost)
-    assert "died" in found[2].reason
-    assert heard == [(number, "sent to the cluster") for number in range(4)]
+    assert heard == [(number, "sent to the cluster") for number in range(3)]
+
+
+def test_what_kills_its_workers_is_named(mortal):
+    mortal.cluster.scheduler.allowed_failures = 0
+    found = dict(Fleet(Cluster(mortal)).map(answer, [Errand(Path("x"), (2,))], on_stage=lambda *words: None))
+    assert isinstance(found[0], Lost)
+    assert "died" in found[0].reason
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -22,8 +22,10 @@ Result = TypeVar("Result")
 LOCAL = "local"
 # Arrays of more bytes are sent to each worker once, not with every piece of work.
 _LARGE = 1 << 16
-# Seconds in which a scheduler has to answer.
+# Seconds in which a scheduler has to answer, and between two looks at a cluster that has no worker.
 _PATIENCE = 20
+# So many looks in a row find no worker before a cluster is given up.
+_TIMES_DESERTED = 6
 
 
 @contextmanager
@@ -123,6 +125,7 @@ class Cluster:
         under_way = [self._client.submit(_done, payload, piece, *futures, pure=False) for piece in pieces]
         try:
             while under_way:
+                self._await(under_way[:1])
                 yield under_way[0].result()
                 under_way.pop(0)
         finally:
@@ -132,14 +135,31 @@ class Cluster:
         self, function: Callable[..., Result], arguments: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Result | Exception]]:
         """Call a function with each tuple of arguments; yield numbers and results, or what went wrong, as they come."""
-        from distributed import as_completed
-
         futures = {
             self._client.submit(_called, function, own, pure=False): number for number, own in enumerate(arguments)
         }
-        for future in as_completed(list(futures), raise_errors=False):
-            error = future.exception()
-            yield futures.pop(future), future.result() if error is None else error
+        try:
+            while futures:
+                for future in self._await(list(futures)):
+                    error = future.exception()
+                    yield futures.pop(future), future.result() if error is None else error
+        finally:
+            self._client.cancel(list(futures))
+
+    def _await(self, futures: list[Any]) -> list[Any]:
+        """Wait until one of some futures is done, for as long as there are workers, and return those that are."""
+        from distributed import wait
+
+        deserted = 0
+        while True:
+            try:
+                return list(wait(futures, timeout=_PATIENCE, return_when="FIRST_COMPLETED").done)
+            except TimeoutError:
+                deserted = 0 if self.n_workers else deserted + 1
+            if deserted == _TIMES_DESERTED:
+                raise FftscapeError(
+                    "the Dask cluster has no worker left; start workers, and run the same command again."
+                )
 
     def _broadcast(self, arrays: Sequence[Any]) -> list[Any]:
         """Send arrays to all workers; what the work before needed, too, is there already."""
