@@ -68,7 +68,7 @@ def test_the_floors_hold(copied_house: Path):
         ("stages/rank.py", "import fftscape.stages.windows", "Stages do not know one another"),
         ("stages/rank.py", "def f():\n    import fftscape.files", "Stages know neither files nor views"),
         ("files/lost.py", "import matplotlib.pyplot", "Only views draws with matplotlib"),
-        ("stages/rank.py", "import dask.array", "Only compute.executors knows dask"),
+        ("stages/rank.py", "import dask.array", "Only compute.cluster knows dask"),
         ("compute/executors.py", "import torch", "Only compute.backend knows torch and cupy"),
         ("views/lost.py", "import nd2", "Only files knows the libraries that read vendors' formats"),
     ],
