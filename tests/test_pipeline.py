@@ -298,12 +298,10 @@ def test_of_two_windows_the_larger_is_taken_where_it_shows_more(monkeypatch):
     image = fs.synthetic.SCENE_KINDS["cells"](1).image
     advice = fs.suggest_window(image)
 
-    def blurred(image, usable, settings, **options):
+    def blurred(ground, settings):
         """See nuclei, which only the smaller window resolves, in the larger one."""
         size = advice.finer if settings.windows.size == advice.size else advice.size
-        return surveyed(
-            image, usable, merged(settings, {"windows": {"size": size, "step": settings.windows.step}}), **options
-        )
+        return surveyed(ground, merged(settings, {"windows": {"size": size, "step": settings.windows.step}}))
 
     monkeypatch.setattr(pipeline, "surveyed", blurred)
     monkeypatch.setattr(pipeline.Survey, "regions_on", lambda self, grid: None)

@@ -127,7 +127,7 @@ def packed(grid: WindowGrid, count: int) -> WindowGrid:
     Examples
     --------
     >>> packed(window_grid(np.ones((90, 70), bool), (10, 10), (10, 10)), 6).image_shape
-    (20, 30)
+    (30, 20)
     """
     columns = min(grid.shape[1], max(round(count**0.5), -(-count // grid.shape[0])))
     rows = min(grid.shape[0], -(-count // columns))
