@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import shlex
@@ -65,7 +66,9 @@ def test_the_set_up_commands_come_first_and_ci_runs_the_second():
 
 
 def test_python_of_the_results_page_runs(made_record: AnalysisRecord, tmp_path: Path):
-    Analysis(**vars(made_record)).save(tmp_path / "result")
+    Analysis(**{field.name: getattr(made_record, field.name) for field in dataclasses.fields(made_record)}).save(
+        tmp_path / "result"
+    )
     code = "\n".join(text for language, text in blocks_of(ROOT / "docs" / "results.md") if language == "python")
     done = run_python(code, tmp_path)
     assert "2 (2, 5, 7) (2, 32, 24)" in done.stdout

@@ -75,11 +75,12 @@ def test_an_address_is_as_good_as_a_client(client, scene, here):
     same(fs.analyze(scene, window=64, step=24, scheduler=client.scheduler.address), here)
 
 
-def test_a_worker_lost_in_the_middle_costs_only_time(mortal, scene, here):
+@pytest.mark.parametrize("moment", [0.1, 0.6])
+def test_a_worker_lost_in_the_middle_costs_only_time(mortal, scene, here, moment):
     victim = next(iter(mortal.run(os.getpid).values()))
 
     def kill_soon() -> None:
-        time.sleep(0.6)
+        time.sleep(moment)
         os.kill(victim, signal.SIGKILL)
 
     killer = threading.Thread(target=kill_soon)
@@ -101,6 +102,23 @@ def test_pieces_of_a_lost_worker_are_done_again(mortal):
         if len(done) == 5:
             os.kill(victim, signal.SIGKILL)
     assert done == [number * number for number in range(40)]
+
+
+def test_arrays_of_a_lost_worker_are_sent_again(mortal):
+    held = np.arange(100_000.0)
+
+    def function(row: int) -> float:
+        time.sleep(0.05)
+        return float(held[row])
+
+    cluster = Cluster(mortal)
+    assert list(cluster.ordered(function, range(2))) == [0, 1]
+    (key,) = {key for holders in mortal.has_what().values() for key in holders if "itself" in key}
+    # All that hold the array die: nobody but the scheduler knows it then.
+    pids = mortal.run(os.getpid)
+    for address in mortal.who_has()[key]:
+        os.kill(pids[address], signal.SIGKILL)
+    assert list(cluster.ordered(function, range(30))) == list(range(30))
 
 
 def test_a_cluster_without_workers_is_said(monkeypatch):

@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import pickle
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -121,7 +122,7 @@ class Cluster:
         What a lost worker was at is done again by another one.
         """
         payload, arrays = _packed(function)
-        futures = self._broadcast(arrays)
+        futures = self._sent_once(arrays)
         under_way = [self._client.submit(_done, payload, piece, *futures, pure=False) for piece in pieces]
         try:
             while under_way:
@@ -161,12 +162,19 @@ class Cluster:
                     "the Dask cluster has no worker left; start workers, and run the same command again."
                 )
 
-    def _broadcast(self, arrays: Sequence[Any]) -> list[Any]:
-        """Send arrays to all workers; what the work before needed, too, is there already."""
+    def _sent_once(self, arrays: Sequence[Any]) -> list[Any]:
+        """Name arrays on the cluster; what the work before needed, too, is there already.
+
+        They are tasks, not scattered data: of these nobody but the workers has a copy, and one that is lost with its
+        worker is lost for good. Workers pass them on to each other.
+        """
+        from dask import config
+
         kept = {id(array): self._sent[id(array)] for array in arrays if id(array) in self._sent}
-        for array in arrays:
-            if id(array) not in kept:
-                kept[id(array)] = array, self._client.scatter(array, broadcast=True, hash=False)
+        with config.set({"distributed.admin.large-graph-warning-threshold": f"{sys.maxsize}B"}):
+            for array in arrays:
+                if id(array) not in kept:
+                    kept[id(array)] = array, self._client.submit(_itself, array, pure=False)
         self._sent = kept
         return [kept[id(array)][1] for array in arrays]
 
@@ -242,6 +250,10 @@ class _Unpacker(pickle.Unpickler):
 
     def persistent_load(self, key: Any) -> Any:
         return key.opened() if isinstance(key, Place) else self._arrays[key]
+
+
+def _itself(array: Any) -> Any:
+    return array
 
 
 def _done(payload: bytes, piece: Any, *arrays: Any) -> Any:
