@@ -395,7 +395,7 @@ def _number(
         return survey.scree, survey.regions_on(spectra.grid)
     if settings.rank.rule == "elbow":
         return compute_scree(ground.held(spectra), None, settings.rank), None
-    return scree_beside_noise(ground.image, spectra.grid, settings.spectra, settings), None
+    return scree_beside_noise(spectra, settings.rank), None
 
 
 def _finer(

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from fftscape.compute.executors import is_spread
 from fftscape.compute.half_plane import n_features
-from fftscape.model.arrays import BoolArray
+from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.image import Image
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
-from fftscape.model.settings import Backend, Settings, SpectraSettings
-from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
+from fftscape.model.settings import Backend, Pair, RankSettings, Settings, SpectraSettings
+from fftscape.stages.rank import compute_scree, directions_above_noise, null_eigenvalues, with_regions
 from fftscape.stages.references import on_grid
 from fftscape.stages.regions import find_regions
 from fftscape.stages.scan_lines import Lines, noisy_lines, without_lines
 from fftscape.stages.spectra import local_spectra, spectra_within, without_blank_windows
-from fftscape.stages.windows import packed, sparse_grid, survey_grid, thinned, window_grid
+from fftscape.stages.windows import packed, sparse_grid, survey_grid, thinned, window_grid, windows_of
 
 # Windows, and values of their spectra, from which a scree plot is computed at most.
 _MOST_WINDOWS = 5000
@@ -134,24 +135,20 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     grid = grid if grid.valid.any() else window_grid(ground.usable, size, step)
     grid = without_blank_windows(ground.image.data, grid, spectra_settings)
     spectra = ground.spectra(grid, spectra_settings)
-    scree = scree_beside_noise(ground.image, spectra.grid, spectra_settings, settings)
+    scree = scree_beside_noise(spectra, settings.rank)
     noisy = noisy_lines(ground.image.data, spectra.grid)
     regions = find_regions(without_lines(spectra, noisy), directions_above_noise(scree), settings.regions)
     return Survey(with_regions(scree, regions, settings.rank), regions, spectra, noisy)
 
 
-def scree_beside_noise(image: Image, grid: WindowGrid, spectra: SpectraSettings, settings: Settings) -> Scree:
+def scree_beside_noise(spectra: Spectra, settings: RankSettings) -> Scree:
     """Compute the scree plot of windows that overlap little beside that of noise in the same windows.
 
     Parameters
     ----------
-    image : Image
-        Data of shape (y, x).
-    grid : WindowGrid
-        Windows of which a sparse part is taken.
-    spectra : SpectraSettings
-        How spectra are computed.
-    settings : Settings
+    spectra : Spectra
+        Of windows of which a sparse part is taken.
+    settings : RankSettings
         Rule and seed.
 
     Returns
@@ -159,16 +156,41 @@ def scree_beside_noise(image: Image, grid: WindowGrid, spectra: SpectraSettings,
     Scree
         By the rule of the settings.
     """
-    sparse = sparse_grid(grid)
-    most = _most(grid)
+    sparse = sparse_grid(spectra.grid)
+    most = _most(sparse)
     # Noise is the same everywhere, so that of many windows needs only as large an image as holds those looked at.
     quiet = sparse if sparse.n_valid <= most else packed(sparse, most)
-    noise = np.random.default_rng(settings.rank.seed).standard_normal(quiet.image_shape, np.float32)
-    return compute_scree(
-        local_spectra(image.data, thinned(sparse, most), spectra),
-        local_spectra(noise, quiet, spectra),
-        settings.rank,
-    )
+    noise = _Noise(
+        quiet.size, quiet.image_shape, tuple(quiet.origins_y.tolist()), tuple(quiet.origins_x.tolist()),
+        quiet.valid.tobytes(), spectra.settings,
+        RankSettings(max_components=settings.max_components, seed=settings.seed),
+    )  # fmt: skip
+    chosen = thinned(sparse, most)
+    own = LocalSpectra(spectra.rows(windows_of(chosen, spectra.grid)), chosen, spectra.settings)
+    return compute_scree(own, _noise_eigenvalues(noise), settings)
+
+
+@dataclass(frozen=True)
+class _Noise:
+    """All that the eigenvalues of noise depend on."""
+
+    size: Pair
+    image_shape: Pair
+    origins_y: tuple[int, ...]
+    origins_x: tuple[int, ...]
+    valid: bytes
+    spectra: SpectraSettings
+    rank: RankSettings
+
+
+@lru_cache(maxsize=16)
+def _noise_eigenvalues(noise: _Noise) -> FloatArray:
+    """Return the eigenvalues of white noise in some windows; images of equal shape have the same ones."""
+    origins_y, origins_x = np.array(noise.origins_y), np.array(noise.origins_x)
+    valid = np.frombuffer(noise.valid, bool).reshape(len(origins_y), len(origins_x))
+    grid = WindowGrid(noise.size, noise.size, origins_y, origins_x, noise.image_shape, valid)
+    pixels = np.random.default_rng(noise.rank.seed).standard_normal(noise.image_shape, np.float32)
+    return null_eigenvalues(local_spectra(pixels, grid, noise.spectra), noise.rank)
 
 
 def _most(grid: WindowGrid) -> int:

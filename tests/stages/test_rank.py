@@ -5,13 +5,17 @@ import pytest
 
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import RankSettings, SpectraSettings
-from fftscape.stages.rank import compute_scree
+from fftscape.stages.rank import compute_scree, null_eigenvalues
 from fftscape.stages.windows import window_grid
 
 
 def spectra_of(values):
     grid = window_grid(np.ones((len(values), 8), bool), (1, 8), (1, 8))
     return LocalSpectra(values.astype(np.float32), grid, SpectraSettings())
+
+
+def null_of(noise):
+    return null_eigenvalues(spectra_of(noise), RankSettings())
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def test_uncentred_scree_is_numpys(values):
 
 
 def test_whitened_scree_is_numpys(values):
-    scree = compute_scree(spectra_of(values), spectra_of(values), RankSettings())
+    scree = compute_scree(spectra_of(values), null_of(values), RankSettings())
     mean = values.mean(axis=0)
     white = values / (mean + 1e-3 * mean.max())
     singular = np.linalg.svd(white - white.mean(axis=0), compute_uv=False)
@@ -40,14 +44,14 @@ def test_whitened_scree_is_numpys(values):
 
 def test_number_counts_eigenvalues_above_the_margin(values):
     noise = np.random.default_rng(1).random(values.shape) + 3
-    three = compute_scree(spectra_of(values), spectra_of(noise), RankSettings())
+    three = compute_scree(spectra_of(values), null_of(noise), RankSettings())
     assert three.threshold == pytest.approx(2 * three.null_variance[0])
     assert three.n_components == 1 + np.sum(three.explained_variance > three.threshold) == 4
     assert "3 eigenvalues stand above 2 times" in three.reason
-    strict = compute_scree(spectra_of(values), spectra_of(noise), RankSettings(margin=1e6))
+    strict = compute_scree(spectra_of(values), null_of(noise), RankSettings(margin=1e6))
     assert strict.n_components == 1
     assert "No second structure" in strict.reason
-    capped = compute_scree(spectra_of(values), spectra_of(noise), RankSettings(max_components=2))
+    capped = compute_scree(spectra_of(values), null_of(noise), RankSettings(max_components=2))
     assert capped.n_components == 2
     assert "limited to 2" in capped.reason
 
@@ -70,7 +74,7 @@ def test_the_users_number_wins_and_the_rule_is_still_told(values):
 def test_constant_spectra_have_one_component():
     zeros = spectra_of(np.zeros((20, 30)))
     for settings in (RankSettings(), RankSettings(rule="elbow")):
-        scree = compute_scree(zeros, zeros, settings)
+        scree = compute_scree(zeros, null_eigenvalues(zeros, settings), settings)
         assert scree.n_components == 1
         assert not scree.explained_variance.any()
         assert np.isfinite(scree.explained_variance_ratio).all()
@@ -88,6 +92,6 @@ def test_enough_eigenvalues_for_the_limit():
 
 def test_few_windows_have_few_eigenvalues():
     values = np.random.default_rng(0).random((12, 40))
-    scree = compute_scree(spectra_of(values), spectra_of(values), RankSettings())
+    scree = compute_scree(spectra_of(values), null_of(values), RankSettings())
     assert len(scree.explained_variance) == len(scree.null_variance) == 11
     assert scree.explained_variance.min() > 0.01 * scree.explained_variance.max()

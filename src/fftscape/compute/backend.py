@@ -131,12 +131,10 @@ class Block:
         """Return the squared norm of each spectrum."""
         return self._norms(self.values)
 
-    def left(self, weights: FloatArray, factors: FloatArray) -> FloatArray:
-        """Return the squared norm of each spectrum less ``weights @ factors``.
-
-        Not from sums of squares and products, whose differences would be rounding where little is left.
-        """
-        return self._norms(self.values - self._there(weights) @ self._there(factors))
+    def left(self, chosen: IntArray, weights: FloatArray, factors: FloatArray) -> FloatArray:
+        """Return the squared norm of some spectra, each less its row of ``weights @ factors``."""
+        values = self.values[chosen if self.device is None else self.device.indices(chosen)]
+        return self._norms(values - self._there(weights) @ self._there(factors))
 
     def _norms(self, values: Any) -> FloatArray:
         if self.device is None:

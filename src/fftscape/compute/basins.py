@@ -39,23 +39,37 @@ def persistent_basins(height: FloatArray, ratio: float) -> IntArray:
     >>> persistent_basins(np.array([[1.0, 1.2, 1.1, 5.0, 1.0]]), 2.0).tolist()
     [[0, 0, 0, 1, 1]]
     """
-    basin = _descended(height)
-    count = int(basin.max()) + 1
-    bottom = np.full(count, np.inf)
-    np.minimum.at(bottom, basin.ravel(), height.ravel())
-    joined = np.arange(count)
+    return Relief(height).basins(ratio)
 
-    def root(index: int) -> int:
-        while joined[index] != index:
-            joined[index] = joined[joined[index]]
-            index = int(joined[index])
-        return index
 
-    for first, second, saddle in _passes(height, basin):
-        deep, shallow = sorted((root(int(first)), root(int(second))), key=lambda index: (bottom[index], index))
-        if deep != shallow and saddle < ratio * bottom[shallow]:
-            joined[shallow] = deep
-    return in_order(np.array([root(index) for index in range(count)])[basin])
+class Relief:
+    """A relief whose basins are looked for with several ratios; parameters as in `persistent_basins`."""
+
+    def __init__(self, height: FloatArray) -> None:
+        self._places = _descended(height)
+        bottom = np.full(int(self._places.max()) + 1, np.inf)
+        np.minimum.at(bottom, self._places.ravel(), height.ravel())
+        # Lists, since single numbers of arrays are slow to get at.
+        self._bottom: list[float] = bottom.tolist()
+        self._passes = _passes(height, self._places)
+
+    def basins(self, ratio: float) -> IntArray:
+        """Return what `persistent_basins` returns."""
+        bottom, joined = self._bottom, list(range(len(self._bottom)))
+
+        def root(index: int) -> int:
+            while joined[index] != index:
+                joined[index] = joined[joined[index]]
+                index = joined[index]
+            return index
+
+        for first, second, saddle in self._passes:
+            deep, shallow = root(first), root(second)
+            if (bottom[shallow], shallow) < (bottom[deep], deep):
+                deep, shallow = shallow, deep
+            if deep != shallow and saddle < ratio * bottom[shallow]:
+                joined[shallow] = deep
+        return in_order(np.array([root(index) for index in range(len(joined))])[self._places])
 
 
 def in_order(labels: IntArray) -> IntArray:
@@ -98,7 +112,7 @@ def _descended(height: FloatArray) -> IntArray:
         target = further
 
 
-def _passes(height: FloatArray, basin: IntArray) -> list[tuple[float, float, float]]:
+def _passes(height: FloatArray, basin: IntArray) -> list[tuple[int, int, float]]:
     """List the lowest pass between each two basins that touch, lowest first."""
     count = int(basin.max()) + 1
     keys, saddles = [], []
@@ -113,7 +127,8 @@ def _passes(height: FloatArray, basin: IntArray) -> list[tuple[float, float, flo
     lowest = np.full(len(pairs), np.inf)
     np.minimum.at(lowest, inverse, np.concatenate(saddles))
     order = np.lexsort((pairs, lowest))
-    return list(zip(pairs[order] // count, pairs[order] % count, lowest[order], strict=True))
+    first, second = np.divmod(pairs[order], count)
+    return list(zip(first.tolist(), second.tolist(), lowest[order].tolist(), strict=True))
 
 
 def _shifted(values: npt.NDArray[Scalar], dy: int, dx: int) -> tuple[npt.NDArray[Scalar], npt.NDArray[Scalar]]:

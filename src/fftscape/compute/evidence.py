@@ -25,7 +25,7 @@ _SMOOTHING = 0.2
 # Windows half a window apart share little noise under a Hann taper; at least this part of them lies in one region.
 _HOMOGENEOUS = 0.5
 # Pairs of windows that tell as much of noise as more would.
-_ENOUGH_PAIRS = 100_000
+_ENOUGH_PAIRS = 20_000
 # Images without any noise have some: rounding is no structure. In units of a whole flattened spectrum's level.
 _LEAST_NOISE = 0.02
 # Windows of a region that are averaged; more would not sharpen the mean much.

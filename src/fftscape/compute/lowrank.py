@@ -6,12 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fftscape.compute.executors import for_each, ordered
 from fftscape.model.arrays import FloatArray
 
 # Up to this many rows or columns the whole spectrum by an eigendecomposition takes a fraction of a second.
 EXACT_LIMIT = 1500
 _OVERSAMPLING = 10
 _POWER_STEPS = 4
+# Where values of noise, which lie close together, are wanted to a few parts in a thousand.
+_FINE_POWER_STEPS = 6
+# Rows that are multiplied at a time: always the same ones, so that sums do not depend on the number of threads.
+_ROWS = 512
 # Columns that add less than this, in squares, to what the others span are a mixture of these.
 _DEPENDENT = 1e-11
 _NOTHING_NEW = 1e-10
@@ -35,7 +40,7 @@ class LowRank:
     coefficients: FloatArray
 
 
-def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0) -> LowRank:
+def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int = _POWER_STEPS) -> LowRank:
     """Approximate a matrix by its leading `rank` singular triplets.
 
     Block Krylov iteration with skinny products (Musco and Musco, NeurIPS 2015); the products run
@@ -49,6 +54,8 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0) -> LowRank:
         Number of triplets wanted; fewer come back where the matrix has no more, but at least one.
     seed : int
         Seed of the random starting block.
+    power_steps : int
+        Products with the matrix and its transpose; more of them separate values that lie closer together.
 
     Returns
     -------
@@ -64,17 +71,17 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0) -> LowRank:
     """
     rank = min(rank, *matrix.shape)
     block = rank + _OVERSAMPLING
-    if _POWER_STEPS * block > min(matrix.shape):  # one step over all directions is as little work, and exact
+    if power_steps * block > min(matrix.shape):  # one step over all directions is as little work, and exact
         block = min(matrix.shape)
     rng = np.random.default_rng(seed)
     right = rng.standard_normal((matrix.shape[1], block)).astype(matrix.dtype)
     basis = np.zeros((matrix.shape[0], 0))
     coefficients = np.zeros((0, matrix.shape[1]))
-    for _ in range(_POWER_STEPS):
+    for _ in range(power_steps):
         if basis.shape[1] == min(matrix.shape):
             break
-        left = _orthonormal((matrix @ right).astype(np.float64), basis)
-        right = matrix.T @ left.astype(matrix.dtype)
+        left = _orthonormal(_times(matrix, right), basis)
+        right = _transposed_times(matrix, left.astype(matrix.dtype))
         basis = np.concatenate([basis, left], axis=1)
         coefficients = np.concatenate([coefficients, right.T])
     if not len(coefficients):  # a matrix of zeros has any direction
@@ -83,7 +90,9 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0) -> LowRank:
     return LowRank(basis @ turned, turned.T @ coefficients)
 
 
-def singular_values_squared(matrix: FloatArray, count: int, *, seed: int = 0) -> FloatArray:
+def singular_values_squared(
+    matrix: FloatArray, count: int, *, seed: int = 0, exact_limit: int = EXACT_LIMIT
+) -> FloatArray:
     """Return the `count` largest squared singular values, largest first.
 
     Parameters
@@ -94,22 +103,47 @@ def singular_values_squared(matrix: FloatArray, count: int, *, seed: int = 0) ->
         How many; fewer come back where the matrix has no more.
     seed : int
         Seed of the iteration that is used for matrices too large for the exact way.
+    exact_limit : int
+        Largest smaller side for which they are computed exactly, to the precision of `matrix`; beyond it, values that
+        lie close together are a few parts in a thousand too small.
 
     Returns
     -------
     ndarray of float64, shape (count,)
-        Exact (to the precision of `matrix`) where the smaller side is at most `EXACT_LIMIT`.
+        The values.
 
     Examples
     --------
     >>> singular_values_squared(np.diag([3.0, 1.0, 2.0]), 2).round(6).tolist()
     [9.0, 4.0]
     """
-    if min(matrix.shape) <= EXACT_LIMIT:
+    if min(matrix.shape) <= exact_limit:
         values = np.linalg.eigvalsh(_gram(matrix))[::-1][:count]
         return np.asarray(np.maximum(values, 0))
-    part = low_rank(matrix, count, seed=seed)
+    part = low_rank(matrix, count, seed=seed, power_steps=_FINE_POWER_STEPS)
     return np.asarray(np.sum(part.coefficients**2, axis=1))
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(start, start + _ROWS) for start in range(0, count, _ROWS)]
+
+
+def _times(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Return ``matrix @ right`` in float64, computed in the precision of the matrix."""
+    out = np.empty((len(matrix), right.shape[1]))
+
+    def work(rows: slice) -> None:
+        out[rows] = matrix[rows] @ right
+
+    for_each(work, _parts(len(matrix)))
+    return out
+
+
+def _transposed_times(matrix: FloatArray, left: FloatArray) -> FloatArray:
+    """Return ``matrix.T @ left``."""
+    # This way round, BLAS reads rows as they lie.
+    parts = ordered(lambda rows: left[rows].T @ matrix[rows], _parts(len(matrix)))
+    return np.asarray(sum(parts, start=np.zeros((), matrix.dtype)).T)
 
 
 def _gram(matrix: FloatArray) -> FloatArray:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fftscape.model.arrays import BoolArray, FloatArray
+from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 
+# Sets of fewer components are told apart by one whole number.
+_BITS = 60
 # Full exchanges without progress that are tried before a row goes on by single exchanges, which always end.
 _PATIENCE = 3
 _MOST_ROUNDS = 100
@@ -92,20 +94,29 @@ def _one_by_one(target: FloatArray, gram: FloatArray) -> FloatArray:
 
 
 def _solve_by_set(
-    target: FloatArray, gram: FloatArray, positive: BoolArray, rows: np.ndarray, weights: FloatArray, slope: FloatArray
+    target: FloatArray, gram: FloatArray, positive: BoolArray, rows: IntArray, weights: FloatArray, slope: FloatArray
 ) -> None:
     """Solve for the positive weights of some rows, and say where the others would rather be positive, too."""
-    keys = np.packbits(positive[rows], axis=1)
-    _, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    inverse = inverse.ravel()
-    for index, example in enumerate(first):
-        chosen = rows[inverse == index]
-        members = positive[rows[example]]
-        found = np.zeros((len(chosen), len(gram)))
-        if members.any():
-            found[:, members] = np.linalg.solve(gram[np.ix_(members, members)], target[np.ix_(chosen, members)].T).T
-        weights[chosen] = found
-        slope[chosen] = found @ gram - target[chosen]
+    members, inverse = _sets(positive[rows])
+    # One system for each set: where a weight is to be zero, its equation says so.
+    systems = np.where(members[:, :, None] & members[:, None, :], gram, np.eye(len(gram)))
+    inverses, systems = np.linalg.inv(systems)[inverse], systems[inverse]
+    wanted = np.where(positive[rows], target[rows], 0)[:, :, None]
+    found = inverses @ wanted
+    # An inverse is less exact than a solution; what it leaves is solved for once more.
+    found += inverses @ (wanted - systems @ found)
+    weights[rows] = found[:, :, 0]
+    slope[rows] = weights[rows] @ gram - target[rows]
+
+
+def _sets(positive: BoolArray) -> tuple[BoolArray, IntArray]:
+    """Return the different rows of marks, and which of them each row is."""
+    if positive.shape[1] >= _BITS:
+        members, inverse = np.unique(positive, axis=0, return_inverse=True)
+        return members, inverse.ravel()
+    keys = positive @ (1 << np.arange(positive.shape[1]))
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return positive[first], inverse
 
 
 def _last_only(wrong: BoolArray) -> BoolArray:

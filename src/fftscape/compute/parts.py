@@ -102,20 +102,43 @@ def subdivided(
 
 
 def _centres(points: FloatArray, count: int, seed: int) -> FloatArray:
-    """Return the centres of the groups with the least squared distances of a few trials."""
-    from scipy.cluster.vq import ClusterError, kmeans2, vq
-
+    """Return the centres of the groups with the least squared distances of a few trials (k-means)."""
     random = np.random.default_rng(seed)
     best, least = points[:1], np.inf
     for _ in range(_STARTS if np.ptp(points, axis=0).any() else 0):
-        try:
-            centres, _ = kmeans2(points, count, iter=_ROUNDS, minit="++", missing="raise", rng=random)
-        except ClusterError:  # a group lost its last point
+        centres = _spread_start(points, count, random)
+        for _ in range(_ROUNDS):
+            member = _nearest(points, centres)[0][:, None] == np.arange(count)
+            sizes = member.sum(axis=0)
+            if not sizes.all():  # a group lost its last point
+                break
+            moved = (member.T @ points) / sizes[:, None]
+            if np.array_equal(moved, centres):
+                break
+            centres = moved
+        if not sizes.all():
             continue
-        error = float(np.sum(vq(points, centres)[1] ** 2))
+        error = float(_nearest(points, centres)[1].sum())
         if error < least:
             best, least = centres, error
-    return np.asarray(best)
+    return best
+
+
+def _spread_start(points: FloatArray, count: int, random: np.random.Generator) -> FloatArray:
+    """Draw points that lie far apart (k-means++, Arthur and Vassilvitskii, SODA 2007)."""
+    chosen = [int(random.integers(len(points)))]
+    distances = np.full(len(points), np.inf)
+    while len(chosen) < count:
+        distances = np.minimum(distances, np.sum((points - points[chosen[-1]]) ** 2, axis=1))
+        total = np.cumsum(distances)
+        chosen.append(int(np.searchsorted(total, random.random() * total[-1], side="right").clip(max=len(points) - 1)))
+    return np.asarray(points[chosen])
+
+
+def _nearest(points: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return which centre is nearest to each point, and the squared distance less the point's own square."""
+    distances = np.sum(centres**2, axis=1) - 2 * (points @ centres.T)
+    return distances.argmin(axis=1), distances.min(axis=1)
 
 
 def _are_structures(

@@ -37,6 +37,8 @@ _SCALINGS: Mapping[Scaling, Callable[[Block], Block]] = {
     "sqrt": lambda power: np.sqrt(np.sqrt(power, out=power), out=power),
     "log": lambda power: np.log1p(np.sqrt(power, out=power), out=power),
 }
+# A weight of scaled values is this power of it for amplitudes; a logarithm has none.
+_AMPLITUDE_WEIGHTS: Mapping[Scaling, int] = {"amplitude": 1, "sqrt": 2, "log": 0}
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,18 @@ class Transform:
         self._data, self._grid, self._settings, self._scale = data, grid, settings, scale
         along_y, along_x = (profile(length, settings.taper) for length in grid.size)
         along_y = along_y / (np.linalg.norm(along_y) * np.linalg.norm(along_x))
-        self._taper_y, self._taper_x = along_y.astype(np.float32)[:, None], along_x.astype(np.float32)
-        self._mean = _mean_of(np.fft.rfft2(np.outer(along_y, along_x))) if settings.remove_mean else None
+        # Where the scaling allows it, amplitudes are weighted while lines are tapered, which costs nothing.
+        weights = half_plane_weights(grid.size)
+        early = weights ** _AMPLITUDE_WEIGHTS[settings.scaling]
+        self._late = None if _AMPLITUDE_WEIGHTS[settings.scaling] else weights.astype(np.float32)
+        self._taper_x = along_x.astype(np.float32)
+        # Real and imaginary parts lie one after the other: a real taper needs no complex product.
+        self._taper_y = (along_y[:, None] * early.repeat(2)).astype(np.float32)
+        self._mean = _mean_of(np.fft.rfft2(np.outer(along_y, along_x)) * early) if settings.remove_mean else None
         # A constant of 1 has so much at zero frequency.
         self._level = float(along_y.sum() * along_x.sum())
-        self._weights = half_plane_weights(grid.size).astype(np.float32)
+        # What turns weighted powers into the window's energy, by Parseval's theorem.
+        self._to_energy = np.tile((weights / early) ** 2 / (grid.size[0] * grid.size[1]), grid.size[0]).astype(np.float32)
 
     @property
     def n_features(self) -> int:
@@ -125,9 +134,11 @@ class Transform:
         height, width = self._grid.size
         strip = self._data[origins[0] : origins[-1] + height, lefts[0] : lefts[-1] + width]
         pixels = self._scale.normalised(strip)
-        cut = np.lib.stride_tricks.sliding_window_view(pixels, width, axis=1)[:, lefts - lefts[0]]
-        tapered = np.multiply(cut.transpose(1, 0, 2), self._taper_x, order="C")
-        # Real and imaginary parts one after the other: a real taper needs no complex product.
+        cut = np.lib.stride_tricks.sliding_window_view(pixels, width, axis=1).transpose(1, 0, 2)
+        tapered = np.empty((len(lefts), len(pixels), width), np.float32)
+        for run in _runs(lefts):  # a slice of a view copies nothing
+            places_x = slice(int(lefts[run.start] - lefts[0]), int(lefts[run.stop - 1] - lefts[0]) + 1, run.step)
+            np.multiply(cut[places_x], self._taper_x, out=tapered[run.start : run.stop])
         lines = fft.rfft(tapered, axis=2, workers=1).view(np.float32)
         for row, top in zip(rows, origins - origins[0], strict=True):
             chosen = np.flatnonzero(asked[row, columns])
@@ -149,21 +160,15 @@ class Transform:
             spectra[:, 0, 0] = 0
         parts = spectra.view(np.float32).reshape(*spectra.shape, 2)
         parts *= parts
-        power = out.reshape(spectra.shape)
-        np.add(parts[..., 0], parts[..., 1], out=power)
+        np.add(parts[..., 0], parts[..., 1], out=out.reshape(spectra.shape))
         if self._mean is not None:
-            power[self._is_rounding(power, level)] = 0
-        _SCALINGS[self._settings.scaling](power)
-        power *= self._weights
+            out[np.sqrt(out @ self._to_energy) <= ROUNDING * np.maximum(np.abs(level), 1)] = 0
+        _SCALINGS[self._settings.scaling](out)
+        if self._late is not None:
+            out.reshape(spectra.shape)[...] *= self._late
         if self._settings.unit_norm:
             norms = np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
             out /= np.where(norms > 0, norms, np.float32(1))
-
-    def _is_rounding(self, power: Block, level: Block) -> BoolArray:
-        """Tell which windows have a contrast that is only rounding, by Parseval's theorem."""
-        height, width = self._grid.size
-        energy = power.sum(axis=1) @ (self._weights**2)
-        return np.asarray(np.sqrt(energy / (height * width)) <= ROUNDING * np.maximum(np.abs(level), 1))
 
 
 def _mean_of(taper: npt.NDArray[np.complex128]) -> _Mean:
@@ -178,4 +183,15 @@ def _bands(origins: IntArray, limit: int) -> Iterator[slice]:
     while start < len(origins):
         stop = int(np.searchsorted(origins, origins[start] + limit))
         yield slice(start, stop)
+        start = stop
+
+
+def _runs(places: IntArray) -> Iterator[slice]:
+    """Cut rising places into runs of equal distances; the slice's step is that distance."""
+    distances = np.diff(places)
+    start = 0
+    while start < len(places):
+        differing = np.flatnonzero(distances[start:] != distances[start]) if start < len(distances) else []
+        stop = start + int(differing[0]) + 1 if len(differing) else len(places)
+        yield slice(start, stop, int(distances[start]) if start < len(distances) else 1)
         start = stop

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from fftscape.model.arrays import FloatArray
 from fftscape.model.settings import Scaling
@@ -63,6 +65,20 @@ class Rings:
     frequency: FloatArray
     cells: FloatArray
     coarse_step: float
+
+    @cached_property
+    def waves(self) -> npt.NDArray[np.complex128]:
+        """Transform along the directions of what each ring weighs, shape (ring, order)."""
+        return np.asarray(np.fft.rfft(self._weighted, axis=1))
+
+    @cached_property
+    def energies(self) -> FloatArray:
+        """What each ring weighs in all, shape (ring,)."""
+        return np.asarray(np.sum(self._weighted**2, axis=1))
+
+    @property
+    def _weighted(self) -> FloatArray:
+        return self.values * np.sqrt(self.cells[:, None])
 
 
 def rings_of(spectrum: FloatArray, pixel_size: PixelSize, scaling: Scaling) -> Rings:
@@ -187,14 +203,11 @@ def correlation(one: Rings, other: Rings, shift: int = 0) -> FloatArray:
     (0, 1.0)
     """
     here, there = overlap(len(one.values), shift)
-    left, right = (
-        rings.values[part] * np.sqrt(rings.cells[part, None]) for rings, part in ((one, here), (other, there))
-    )
-    norm = np.linalg.norm(left) * np.linalg.norm(right)
+    norm = np.sqrt(one.energies[here].sum() * other.energies[there].sum())
     if norm == 0:
         return np.zeros(N_DIRECTIONS)
-    waves = np.conj(np.fft.rfft(left, axis=1)) * np.fft.rfft(right, axis=1)
-    curve: FloatArray = np.fft.irfft(waves.sum(axis=0), N_DIRECTIONS) / norm
+    waves = np.einsum("ro,ro->o", one.waves[here].conj(), other.waves[there])
+    curve: FloatArray = np.fft.irfft(waves, N_DIRECTIONS) / norm
     return curve
 
 

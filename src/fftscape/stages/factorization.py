@@ -22,6 +22,11 @@ from fftscape.model.records import Factorization, Spectra
 from fftscape.model.settings import FactorizationSettings, Start
 
 _EXTRA_RANK = 6
+# Windows from which factors are learned; the others refine them.
+_ENOUGH_WINDOWS = 2000
+_REFINING_SWEEPS = 3
+# Where less than this part of a spectrum's energy is left, what is left is computed number by number.
+_LITTLE = 1e-3
 _TRIAL_ITERATIONS = 30
 # A window belongs clearly to a component from this part of the component's largest share in any window.
 _NEARLY = 0.85
@@ -30,7 +35,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class _Fit:
-    """A state of the iteration and how long it took to get there."""
+    """A state of the iteration, loadings (component, window) and factors, and how long it took to get there."""
 
     loadings: FloatArray
     factors: FloatArray
@@ -73,7 +78,7 @@ def factorize(
     where `max_iter` came first.
     """
     count = spectra.shape[0]
-    chosen = sample_of(spectra)
+    chosen = sample_of(spectra, _ENOUGH_WINDOWS)
     sample = spectra.rows(slice(None) if len(chosen) == count else chosen)
     total = _energy(sample)
     if total == 0:
@@ -86,8 +91,8 @@ def factorize(
     starts = [_STARTS[name](part, n_components, rng) for name in settings.starts] if start is None else [start]
     for first in starts:
         factors = np.maximum(first, 0).astype(np.float64)
-        loadings = nonnegative_least_squares(_times(part, factors), factors @ factors.T)
-        trials.append(_iterate(part, _Fit(loadings, factors), total, _TRIAL_ITERATIONS, settings))
+        loadings = nonnegative_least_squares(_read(part, factors).T, factors @ factors.T)
+        trials.append(_iterate(part, _Fit(loadings.T.copy(), factors), total, _TRIAL_ITERATIONS, settings))
     fit = min(trials, key=lambda trial: _squared_error(part, trial, total))
     if not fit.converged:
         fit = _iterate(part, fit, total, settings.max_iter, settings)
@@ -110,7 +115,7 @@ def project(spectra: Spectra, factors: FloatArray) -> Factorization:
         The same factors in the same order, with loadings that minimise the norm of
         ``values - loadings @ factors``.
     """
-    done = _pass(spectra, factors.astype(np.float64))
+    done = _projected(spectra, factors.astype(np.float64))
     return _as_record(done, factors, np.arange(len(factors)), 0, converged=True)
 
 
@@ -143,12 +148,14 @@ def _energy(values: npt.NDArray[np.float32]) -> float:
     return float(np.einsum("ij,ij->i", values, values).sum(dtype=np.float64))
 
 
-def _times(part: LowRank, factors: FloatArray) -> FloatArray:
-    return part.basis @ (part.coefficients @ factors.T)
+def _read(part: LowRank, factors: FloatArray) -> FloatArray:
+    """Return ``factors @ X.T``, shape (component, window)."""
+    return (factors @ part.coefficients.T) @ part.basis.T
 
 
-def _transposed_times(part: LowRank, loadings: FloatArray) -> FloatArray:
-    return (loadings.T @ part.basis) @ part.coefficients
+def _summed(part: LowRank, loadings: FloatArray) -> FloatArray:
+    """Return ``loadings @ X``, shape (component, feature)."""
+    return (loadings @ part.basis) @ part.coefficients
 
 
 def _iterate(part: LowRank, fit: _Fit, total: float, n_iter: int, settings: FactorizationSettings) -> _Fit:
@@ -157,8 +164,8 @@ def _iterate(part: LowRank, fit: _Fit, total: float, n_iter: int, settings: Fact
     loadings, factors = fit.loadings.copy(), fit.factors.copy()
     previous = _squared_error(part, fit, total)
     for iteration in range(1, n_iter + 1):
-        _sweep(loadings, _times(part, factors), factors @ factors.T)
-        _sweep(factors.T, _transposed_times(part, loadings).T, loadings.T @ loadings)
+        _sweep(loadings, _read(part, factors), factors @ factors.T)
+        _sweep(factors, _summed(part, loadings), loadings @ loadings.T)
         if iteration % 10 == 0 or iteration == n_iter:
             error = _squared_error(part, _Fit(loadings, factors), total)
             # Relative to the error itself, and to the rounding of a difference of large sums.
@@ -168,70 +175,88 @@ def _iterate(part: LowRank, fit: _Fit, total: float, n_iter: int, settings: Fact
     return _Fit(loadings, factors, fit.n_iter + n_iter, False)
 
 
-def _sweep(columns: FloatArray, target: FloatArray, gram: FloatArray) -> None:
-    """Improve non-negative `columns` one by one, in place: minimise |X - columns @ other|.
+def _sweep(rows: FloatArray, target: FloatArray, gram: FloatArray) -> None:
+    """Improve non-negative `rows` one by one, in place: minimise |X - other.T @ rows|.
 
-    `target` is X @ other.T and `gram` is other @ other.T.
+    `target` is other @ X and `gram` is other @ other.T.
     """
-    for j in range(columns.shape[1]):
+    for j, row in enumerate(rows):
         if gram[j, j] <= _TINY:
-            columns[:, j] = 0
+            row[:] = 0
             continue
-        change = (target[:, j] - columns @ gram[:, j]) / gram[j, j]
-        np.maximum(columns[:, j] + change, 0, out=columns[:, j])
+        change = target[j] - gram[j] @ rows
+        change /= gram[j, j]
+        change += row
+        np.maximum(change, 0, out=row)
 
 
 def _squared_error(part: LowRank, fit: _Fit, total: float) -> float:
-    cross = float(np.sum(fit.loadings * _times(part, fit.factors)))
-    return max(total - 2 * cross + _model_energy(fit.loadings, fit.factors), 0.0)
+    cross = float(np.sum(fit.loadings * _read(part, fit.factors)))
+    energy = float(np.sum((fit.loadings @ fit.loadings.T) * (fit.factors @ fit.factors.T)))
+    return max(total - 2 * cross + energy, 0.0)
 
 
-def _model_energy(loadings: FloatArray, factors: FloatArray) -> float:
-    return float(np.sum((loadings.T @ loadings) * (factors @ factors.T)))
+def _refined(spectra: Spectra, factors: FloatArray) -> FloatArray:
+    """Improve factors by what all spectra, not only the sample, say of them."""
+    gram = factors @ factors.T
+
+    def work(block: Block, _: slice) -> tuple[FloatArray, FloatArray]:
+        loadings = nonnegative_least_squares(block.times(factors.T).astype(np.float64), gram)
+        return block.sums(loadings), loadings.T @ loadings
+
+    sums, products = np.zeros(factors.shape), np.zeros(gram.shape)
+    for _, (summed, product) in mapped(work, spectra):
+        sums += summed
+        products += product
+    better = factors.copy()
+    for _ in range(_REFINING_SWEEPS):
+        _sweep(better, sums, products)
+    return better
 
 
 @dataclass(frozen=True, eq=False)
-class _Pass:
-    """What one pass over all spectra gives: best loadings, what these leave, and ``loadings.T @ spectra``."""
+class _Projection:
+    """What one pass over all spectra gives: the best loadings, what these leave of each spectrum, and the error."""
 
     loadings: FloatArray
     residual: FloatArray
     error: float
-    sums: FloatArray
 
 
-def _pass(spectra: Spectra, factors: FloatArray) -> _Pass:
+def _projected(spectra: Spectra, factors: FloatArray) -> _Projection:
     gram = factors @ factors.T
 
-    def work(block: Block, _: slice) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-        loadings = nonnegative_least_squares(block.times(factors.T).astype(np.float64), gram)
-        return loadings, block.sums(loadings), block.left(loadings, factors), block.energies()
+    def work(block: Block, _: slice) -> tuple[FloatArray, FloatArray, FloatArray]:
+        readings = block.times(factors.T).astype(np.float64)
+        loadings, energies = nonnegative_least_squares(readings, gram), block.energies().astype(np.float64)
+        left = energies - np.einsum("ij,ij->i", loadings, 2 * readings - loadings @ gram)
+        # A difference of large numbers is rounding where little is left.
+        little = np.flatnonzero(left < _LITTLE * energies)
+        if len(little):
+            left[little] = block.left(little, loadings[little], factors)
+        return loadings, left, energies
 
     count = spectra.shape[0]
-    loadings, sums = np.empty((count, len(factors))), np.zeros(factors.shape)
-    left, energies = np.empty(count), np.empty(count)
-    for windows, (found, part, remainder, energy) in mapped(work, spectra):
+    loadings, left, energies = np.empty((count, len(factors))), np.empty(count), np.empty(count)
+    for windows, (found, remainder, energy) in mapped(work, spectra):
         loadings[windows], left[windows], energies[windows] = found, remainder, energy
-        sums += part
     residual = np.sqrt(np.divide(left, energies, out=np.zeros(count), where=energies > 0))
-    return _Pass(loadings, residual, float(np.sqrt(left.sum() / (energies.sum() or 1.0))), sums)
+    return _Projection(loadings, residual, float(np.sqrt(left.sum() / (energies.sum() or 1.0))))
 
 
 def _finish(spectra: Spectra, fit: _Fit, *, ordered: bool) -> Factorization:
     """Improve the factors once on all the data and bring the result into canonical order and scale."""
-    factors = fit.factors.copy()
-    done = _pass(spectra, factors)
-    _sweep(factors.T, done.sums.T, done.loadings.T @ done.loadings)
+    factors = _refined(spectra, fit.factors)
     norms = np.linalg.norm(factors, axis=1)
     factors = factors / np.where(norms > 0, norms, 1)[:, None]
-    done = _pass(spectra, factors)
+    done = _projected(spectra, factors)
     order = np.arange(len(factors))
     if ordered:
         order = np.argsort(-done.loadings.sum(axis=0), kind="stable")
     return _as_record(done, factors, order, fit.n_iter, converged=fit.converged)
 
 
-def _as_record(done: _Pass, factors: FloatArray, order: IntArray, n_iter: int, *, converged: bool) -> Factorization:
+def _as_record(done: _Projection, factors: FloatArray, order: IntArray, n_iter: int, *, converged: bool) -> Factorization:
     return Factorization(
         factors=factors[order].astype(np.float32),
         loadings=done.loadings[:, order].astype(np.float32),

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fftscape.compute.executors import ordered
 from fftscape.compute.lowrank import singular_values_squared
-from fftscape.compute.scores import WHITENING_FLOOR
+from fftscape.compute.scores import WHITENING_FLOOR, column_means
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree
 from fftscape.model.settings import RankSettings, Rule
 
 # At least so many eigenvalues are computed: enough to see where the noise begins.
 _LEAST_EIGENVALUES = 30
+# Eigenvalues of more windows than this are iterated for: data and noise are compared, so both may be a little too small.
+_FEW_DIRECTIONS = 400
 # Eigenvalues below this part of the first one are rounding.
 _ROUNDING = 1e-14
 # An eigenvalue that exceeds the largest one of noise by this factor is not noise.
@@ -35,16 +36,33 @@ class _Choice:
     reason: str
 
 
-def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: RankSettings) -> Scree:
+def null_eigenvalues(noise: LocalSpectra, settings: RankSettings) -> FloatArray:
+    """Compute the eigenvalues that noise alone has in a scree plot.
+
+    Parameters
+    ----------
+    noise : LocalSpectra
+        Of white noise sent through the same windows, taper and scaling.
+    settings : RankSettings
+        Limits and seed.
+
+    Returns
+    -------
+    ndarray of float64
+        Largest first.
+    """
+    return _whitened_eigenvalues(noise, settings)[0]
+
+
+def compute_scree(spectra: LocalSpectra, null: FloatArray | None, settings: RankSettings) -> Scree:
     """Compute the scree plot and choose the number of components.
 
     Parameters
     ----------
     spectra : LocalSpectra
         For the rules 'regions' and 'noise-null' those of windows that overlap little (`sparse_grid`).
-    null : LocalSpectra or None
-        White noise sent through the same windows, taper and scaling; needed by 'noise-null' and
-        'regions'.
+    null : ndarray or None
+        Eigenvalues of noise in the same windows, see `null_eigenvalues`; needed by 'noise-null' and 'regions'.
     settings : RankSettings
         Rule, margin, limits and, where the user decided, the number.
 
@@ -63,10 +81,8 @@ def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: Ra
     the uncentred eigenvalues and the point farthest below the line through the first and last
     of them in a logarithmic plot (Satopaa et al., ICDCS Workshops 2011).
     """
-    compared = [spectra] if settings.rule == "elbow" or null is None else [spectra, null]
-    computed = list(ordered(lambda one: _EIGENVALUES[settings.rule](one, settings), compared))
-    eigenvalues, total = computed[0]
-    null_values = computed[1][0][: len(eigenvalues)] if len(computed) > 1 else None
+    eigenvalues, total = _EIGENVALUES[settings.rule](spectra, settings)
+    null_values = None if settings.rule == "elbow" or null is None else null[: len(eigenvalues)]
     choice = _CHOICES[settings.rule](eigenvalues, null_values, settings)
     rule: str = settings.rule
     if settings.n_components != "auto":
@@ -88,27 +104,29 @@ def compute_scree(spectra: LocalSpectra, null: LocalSpectra | None, settings: Ra
 
 
 def _whitened_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
-    mean = spectra.values.mean(axis=0, dtype=np.float64)
+    mean = column_means(spectra.values)
     floor = WHITENING_FLOOR * float(mean.max())
-    values = spectra.values / np.maximum(mean + floor, np.finfo(np.float32).tiny).astype(np.float32)
-    values -= values.mean(axis=0, dtype=np.float64).astype(np.float32)
+    values = spectra.values * (1 / np.maximum(mean + floor, np.finfo(np.float32).tiny)).astype(np.float32)
+    values -= column_means(values).astype(np.float32)
     # Centring takes one direction away, which would show as an eigenvalue of zero.
     degrees = max(len(values) - 1, 1)
-    return _eigenvalues(values, degrees, min(_count(settings), degrees), settings.seed)
+    largest = singular_values_squared(
+        values, min(_count(settings), degrees), seed=settings.seed, exact_limit=_FEW_DIRECTIONS
+    )
+    return largest / degrees, _energy(values) / degrees
 
 
 def _uncentred_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
-    return _eigenvalues(spectra.values, len(spectra.values), _count(settings), settings.seed)
+    values, degrees = spectra.values, len(spectra.values)
+    return singular_values_squared(values, _count(settings), seed=settings.seed) / degrees, _energy(values) / degrees
 
 
 def _count(settings: RankSettings) -> int:
     return max(_LEAST_EIGENVALUES, settings.max_components + 1)
 
 
-def _eigenvalues(values: FloatArray, degrees: int, count: int, seed: int) -> tuple[FloatArray, float]:
-    largest = singular_values_squared(values, count, seed=seed) / degrees
-    total = float(np.einsum("ij,ij->", values, values, dtype=np.float64)) / degrees
-    return largest, total
+def _energy(values: FloatArray) -> float:
+    return float(np.einsum("ij,ij->i", values, values).sum(dtype=np.float64))
 
 
 def _above_noise(eigenvalues: FloatArray, null: FloatArray | None, settings: RankSettings) -> _Choice:

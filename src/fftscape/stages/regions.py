@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.basins import in_order, persistent_basins
+from fftscape.compute.basins import Relief, in_order
 from fftscape.compute.blocks import sample_of
 from fftscape.compute.brightness import same_but_brightness
 from fftscape.compute.clouds import Cloud, apart
@@ -22,6 +22,8 @@ from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.records import Regions, Spectra
 from fftscape.model.settings import RegionSettings
 
+# Blank windows take no part unless all are blank: so many tell.
+_A_FEW = 16
 # Part of the windows that surely lies in no boundary, and how far above its level unevenness is ignored.
 _QUIET = 0.15
 _QUIET_FLOOR = 0.8
@@ -65,7 +67,7 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
     groups that meet abruptly.
     """
     valid = survey.grid.valid
-    if not survey.rows(sample_of(survey)).any():
+    if not survey.rows(sample_of(survey, _A_FEW)).any():
         return _undivided(survey, confidence=1.0)
     if not is_enough(survey):
         return _undivided(survey, confidence=None)
@@ -110,8 +112,9 @@ def _trials(evidence: Evidence, settings: RegionSettings) -> list[IntArray]:
     known: dict[tuple[bytes, float], IntArray] = {}
     divided: dict[bytes, list[IntArray]] = {}
     trials = []
+    relief = Relief(_relief(evidence.abruptness, evidence.field.valid))
     for ridge in _VARIED:
-        basins = _basins(evidence, settings, ridge)
+        basins = _basins(evidence.field, relief.basins(1 + (settings.ridge - 1) * ridge))
         if basins.tobytes() not in divided:
             divided[basins.tobytes()] = _ridge_divided(evidence, settings, basins)
         for factor, labels in zip(_VARIED, divided[basins.tobytes()], strict=True):
@@ -122,10 +125,8 @@ def _trials(evidence: Evidence, settings: RegionSettings) -> list[IntArray]:
     return trials
 
 
-def _basins(evidence: Evidence, settings: RegionSettings, ridge: float) -> IntArray:
-    """Divide where ridges are, with their height varied by a factor."""
-    field = evidence.field
-    basins = persistent_basins(_relief(evidence.abruptness, field.valid), 1 + (settings.ridge - 1) * ridge)
+def _basins(field: Field, basins: IntArray) -> IntArray:
+    """Leave out gaps, and basins that are seams of two boundaries."""
     return _without_narrow(in_order(without_gaps(basins, field.valid)), field.span, _NARROWEST_BASIN)
 
 

@@ -320,6 +320,11 @@ def covered_pixels(grid: WindowGrid, rows: slice) -> BoolArray:
         False where no window reaches (a step larger than the window) or none is valid.
     """
     shape = rows.stop - rows.start, grid.image_shape[1]
+    if grid.valid.all() and _has_no_gap(grid):
+        covered = np.zeros(shape, bool)
+        top, bottom = int(grid.origins_y[0]) - rows.start, int(grid.origins_y[-1]) + grid.size[0] - rows.start
+        covered[max(top, 0) : max(bottom, 0), grid.origins_x[0] : grid.origins_x[-1] + grid.size[1]] = True
+        return covered
     near = np.flatnonzero((grid.origins_y < rows.stop) & (grid.origins_y + grid.size[0] > rows.start))
     # A difference table: +1 and -1 at the corners of each valid window, summed up along both axes.
     table = np.zeros((shape[0] + 1, shape[1] + 1), np.int32)
@@ -332,6 +337,11 @@ def covered_pixels(grid: WindowGrid, rows: slice) -> BoolArray:
             table[line, left] += sign
             table[line, left + grid.size[1]] -= sign
     return np.asarray(table.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0)
+
+
+def _has_no_gap(grid: WindowGrid) -> bool:
+    """Tell whether windows touch or overlap their neighbours along both axes."""
+    return bool((np.diff(grid.origins_y) <= grid.size[0]).all() and (np.diff(grid.origins_x) <= grid.size[1]).all())
 
 
 def _coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:

@@ -86,6 +86,33 @@ def sparse_grid(grid: WindowGrid) -> WindowGrid:
     return grid
 
 
+def windows_of(part: WindowGrid, grid: WindowGrid) -> IntArray:
+    """Find the windows of a part of a grid in all of it.
+
+    Parameters
+    ----------
+    part : WindowGrid
+        Its valid windows are windows of `grid`, see `sparse_grid`.
+    grid : WindowGrid
+        The whole.
+
+    Returns
+    -------
+    ndarray of int
+        Number of each of them, counted over the valid windows of the whole; rising.
+
+    Examples
+    --------
+    >>> whole = window_grid(np.ones((30, 30), bool), (10, 10), (5, 5))
+    >>> windows_of(thinned(sparse_grid(whole), 3), whole).tolist()
+    [0, 12, 24]
+    """
+    rows = np.searchsorted(grid.origins_y, part.origins_y)
+    columns = np.searchsorted(grid.origins_x, part.origins_x)
+    numbers = (np.cumsum(grid.valid) - 1).reshape(grid.shape)
+    return np.asarray(numbers[np.ix_(rows, columns)][part.valid])
+
+
 def thinned(grid: WindowGrid, most: int) -> WindowGrid:
     """Keep so many of the windows at most, evenly over all.
 
