@@ -104,24 +104,31 @@ def subdivided(
 def _centres(points: FloatArray, count: int, seed: int) -> FloatArray:
     """Return the centres of the groups with the least squared distances of a few trials (k-means)."""
     random = np.random.default_rng(seed)
+    columns = np.ascontiguousarray(points.T)
     best, least = points[:1], np.inf
     for _ in range(_STARTS if np.ptp(points, axis=0).any() else 0):
-        centres = _spread_start(points, count, random)
-        for _ in range(_ROUNDS):
-            member = _nearest(points, centres)[0][:, None] == np.arange(count)
-            sizes = member.sum(axis=0)
-            if not sizes.all():  # a group lost its last point
-                break
-            moved = (member.T @ points) / sizes[:, None]
-            if np.array_equal(moved, centres):
-                break
-            centres = moved
-        if not sizes.all():
+        centres = _settled(points, columns, _spread_start(points, count, random))
+        if centres is None:
             continue
-        error = float(_nearest(points, centres)[1].sum())
+        error = float(_distances(columns, centres).min(axis=0).sum())
         if error < least:
             best, least = centres, error
     return best
+
+
+def _settled(points: FloatArray, columns: FloatArray, centres: FloatArray) -> FloatArray | None:
+    """Move centres to the middle of the points that are nearest to them, until they stay; None if one loses all."""
+    numbers = np.arange(len(centres))[:, None]
+    for _ in range(_ROUNDS):
+        nearest = _distances(columns, centres).argmin(axis=0)
+        sizes = np.bincount(nearest, minlength=len(centres))
+        if not sizes.all():
+            return None
+        moved = ((nearest == numbers) @ points) / sizes[:, None]
+        if np.array_equal(moved, centres):
+            break
+        centres = moved
+    return centres
 
 
 def _spread_start(points: FloatArray, count: int, random: np.random.Generator) -> FloatArray:
@@ -135,10 +142,9 @@ def _spread_start(points: FloatArray, count: int, random: np.random.Generator) -
     return np.asarray(points[chosen])
 
 
-def _nearest(points: FloatArray, centres: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Return which centre is nearest to each point, and the squared distance less the point's own square."""
-    distances = np.sum(centres**2, axis=1) - 2 * (points @ centres.T)
-    return distances.argmin(axis=1), distances.min(axis=1)
+def _distances(columns: FloatArray, centres: FloatArray) -> FloatArray:
+    """Return squared distances less the points' own squares, shape (centre, point)."""
+    return np.sum(centres**2, axis=1)[:, None] - 2 * (centres @ columns)
 
 
 def _are_structures(

@@ -133,10 +133,14 @@ def _basins(field: Field, basins: IntArray) -> IntArray:
 def _ridge_divided(evidence: Evidence, settings: RegionSettings, basins: IntArray) -> list[IntArray]:
     """Join the basins that are one structure, with each varied separation."""
     field, narrowest = evidence.field, settings.narrowest / 2
+    known: dict[bytes, IntArray] = {}
     divisions = []
     for labels in _alike_joined(field, basins, [settings.separation * factor for factor in _VARIED]):
-        wide = _without_narrow(_brightness_joined(evidence, labels), field.span, narrowest)
-        divisions.append(_without_narrow(_reassigned(field, wide), field.span, narrowest))
+        key = labels.tobytes()
+        if key not in known:
+            wide = _without_narrow(_brightness_joined(evidence, labels), field.span, narrowest)
+            known[key] = _without_narrow(_reassigned(field, wide), field.span, narrowest)
+        divisions.append(known[key])
     return divisions
 
 

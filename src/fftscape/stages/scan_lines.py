@@ -13,7 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.executors import ordered
 from fftscape.compute.half_plane import half_plane_weights
+from fftscape.compute.pixels import scale_of
 from fftscape.compute.tapers import taper
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.mapped import release
@@ -172,11 +174,18 @@ def _axes(data: npt.NDArray[Any], grid: WindowGrid) -> tuple[_Axis, _Axis]:
     rows, columns = (np.arange(0, length, span) for length, span in zip(grid.shape, grid.span, strict=True))
     valid = grid.valid[np.ix_(rows, columns)]
     found: tuple[list[_Row], list[_Row]] = ([], [])
-    for row, usable in zip(rows, valid, strict=True):
-        blocks = _blocks(data, grid, grid.origins_y[row], np.where(usable, grid.origins_x[columns], -1))
-        for parts, turned in zip(found, (blocks, blocks.transpose(0, 2, 1)), strict=True):
-            parts.append(_on_axis(turned))
-    release(data)
+    scale = scale_of(data, centred=True)
+
+    def work(index: int) -> tuple[_Row, _Row]:
+        top = grid.origins_y[rows[index]]
+        pixels = scale.normalised(data[top : top + grid.size[0]])
+        blocks = _blocks(pixels, grid.size, np.where(valid[index], grid.origins_x[columns], -1))
+        release(data)
+        return _on_axis(blocks), _on_axis(blocks.transpose(0, 2, 1))
+
+    for own in ordered(work, range(len(rows))):
+        for parts, part in zip(found, own, strict=True):
+            parts.append(part)
     (rows_axis, rows_beside), (columns_axis, columns_beside) = (
         (np.stack([axis for axis, _ in parts]), np.stack([beside for _, beside in parts])) for parts in found
     )
@@ -184,27 +193,26 @@ def _axes(data: npt.NDArray[Any], grid: WindowGrid) -> tuple[_Axis, _Axis]:
     return _Axis(rows_axis, rows_beside, valid), along_columns
 
 
-def _blocks(data: npt.NDArray[Any], grid: WindowGrid, top: int, lefts: IntArray) -> FloatArray:
-    """Cut out windows of one row, tapered, without their means; 0 where `lefts` is negative."""
-    height, width = grid.size
-    tapered = taper(grid.size, "hann")
-    cut = np.lib.stride_tricks.sliding_window_view(data[top : top + height], width, axis=1)
-    blocks = cut[:, np.maximum(lefts, 0)].transpose(1, 0, 2).astype(np.float64)
-    blocks[lefts < 0] = 0
-    largest = np.abs(blocks).max(axis=(1, 2), keepdims=True)
-    blocks /= np.where(largest > 0, largest, 1)
+def _blocks(pixels: npt.NDArray[np.float32], size: tuple[int, int], lefts: IntArray) -> npt.NDArray[np.float32]:
+    """Cut windows out of their rows of pixels, tapered, without their means; 0 where `lefts` is negative."""
+    tapered = taper(size, "hann").astype(np.float32)
+    blocks = np.lib.stride_tricks.sliding_window_view(pixels, size[1], axis=1)[:, np.maximum(lefts, 0)]
+    blocks = np.ascontiguousarray(blocks.transpose(1, 0, 2))
     blocks -= np.tensordot(blocks, tapered / tapered.sum(), axes=2)[:, None, None]
     blocks *= tapered
+    blocks[lefts < 0] = 0
     return blocks
 
 
-def _on_axis(blocks: FloatArray) -> tuple[npt.NDArray[np.complex128], FloatArray]:
+def _on_axis(blocks: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.complex128], FloatArray]:
     """Return transforms on the axis and mean power beside it, both of shape (window, frequency across the lines)."""
     height, width = blocks.shape[1:]
     across = np.arange(max(_SLOWEST, round(_SLOW * height / 2)), height // 2)
     # Of so few frequencies, a product with their waves is faster than a whole transform.
     phase = 2 * np.pi * np.outer(np.arange(width), np.arange(_BESIDE[1])) / width
-    along = (blocks @ np.cos(phase)) - 1j * (blocks @ np.sin(phase))
+    waves = np.concatenate([np.cos(phase), -np.sin(phase)], axis=1).astype(np.float32)
+    cosines, sines = np.split((blocks @ waves).astype(np.float64), 2, axis=2)
+    along = cosines + 1j * sines
     transforms = np.fft.fft(along, axis=1)
     # Both signs of the frequency across the lines, since a texture may lean to one side.
     sides = [np.abs(transforms[:, sign * across, _BESIDE[0] :]) ** 2 for sign in (1, -1)]
