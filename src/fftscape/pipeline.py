@@ -429,8 +429,8 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
     loadings = grid.to_map(result.loadings)
     factors = to_full_plane(result.factors, grid.size)
     weights = result.loadings.sum(axis=0, dtype=np.float64)
-    purest = to_full_plane(purest_spectra(spectra, result.loadings), grid.size)
-    peaks = find_peaks(purest, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
+    purest = purest_spectra(spectra, result.loadings)
+    peaks = find_peaks(to_full_plane(purest, grid.size), image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
     unknown = np.full(len(factors), np.nan)
     if not result.converged:
         notes.warn(
@@ -459,14 +459,14 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
         provenance=_provenance(found.ground),
         notes=tuple(notes.sentences),
     )
-    return _turned(analysis, found)
+    return _turned(analysis, found, purest)
 
 
-def _turned(analysis: Analysis, found: _Found) -> Analysis:
+def _turned(analysis: Analysis, found: _Found, purest: FloatArray) -> Analysis:
     """Name the components that are one structure turned or, where that is wanted, make one component of them."""
     spectra, settings = found.spectra, analysis.settings
     if found.regions is None or found.means is None:
-        means, owner = purest_spectra(spectra, found.result.loadings), found.result.loadings.argmax(axis=1)
+        means, owner = purest, found.result.loadings.argmax(axis=1)
     else:
         means, owner = found.means, found.regions.labels[spectra.grid.valid]
     references = to_full_plane(means, spectra.grid.size)

@@ -31,11 +31,11 @@ ROUNDING = 4e-6
 # The transform of a raised cosine is zero but for rounding at all other frequencies.
 _NOTHING = 1e-9
 
-# Amplitudes are made from powers, in place.
+# In place.
 _SCALINGS: Mapping[Scaling, Callable[[Block], Block]] = {
-    "amplitude": lambda power: np.sqrt(power, out=power),
-    "sqrt": lambda power: np.sqrt(np.sqrt(power, out=power), out=power),
-    "log": lambda power: np.log1p(np.sqrt(power, out=power), out=power),
+    "amplitude": lambda amplitude: amplitude,
+    "sqrt": lambda amplitude: np.sqrt(amplitude, out=amplitude),
+    "log": lambda amplitude: np.log1p(amplitude, out=amplitude),
 }
 # A weight of scaled values is this power of it for amplitudes; a logarithm has none.
 _AMPLITUDE_WEIGHTS: Mapping[Scaling, int] = {"amplitude": 1, "sqrt": 2, "log": 0}
@@ -93,7 +93,7 @@ class Transform:
         self._mean = _mean_of(np.fft.rfft2(np.outer(along_y, along_x)) * early) if settings.remove_mean else None
         # A constant of 1 has so much at zero frequency.
         self._level = float(along_y.sum() * along_x.sum())
-        # What turns weighted powers into the window's energy, by Parseval's theorem.
+        # What turns squared weighted amplitudes into the window's energy, by Parseval's theorem.
         self._to_energy = np.tile((weights / early) ** 2 / (grid.size[0] * grid.size[1]), grid.size[0]).astype(np.float32)
 
     @property
@@ -158,11 +158,10 @@ class Transform:
             places = np.ix_(np.arange(len(spectra)), mean.rows, mean.columns)
             spectra[places] -= level[:, None, None] * mean.values
             spectra[:, 0, 0] = 0
-        parts = spectra.view(np.float32).reshape(*spectra.shape, 2)
-        parts *= parts
-        np.add(parts[..., 0], parts[..., 1], out=out.reshape(spectra.shape))
+        np.abs(spectra, out=out.reshape(spectra.shape))
         if self._mean is not None:
-            out[np.sqrt(out @ self._to_energy) <= ROUNDING * np.maximum(np.abs(level), 1)] = 0
+            contrast = np.sqrt((out * out) @ self._to_energy)
+            out[contrast <= ROUNDING * np.maximum(np.abs(level), 1)] = 0
         _SCALINGS[self._settings.scaling](out)
         if self._late is not None:
             out.reshape(spectra.shape)[...] *= self._late

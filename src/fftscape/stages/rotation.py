@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from fftscape.compute.executors import ordered
 from fftscape.compute.spots import find_spots
 from fftscape.compute.turning import (
     N_DIRECTIONS,
@@ -94,8 +95,9 @@ def same_rings(spectra: FloatArray, pixel_size: PixelSize, scaling: Scaling) -> 
     Turns
         One row for each pair.
     """
-    rings = [rings_of(spectrum, pixel_size, scaling) for spectrum in spectra]
-    spots = [_spots(spectrum, pixel_size) for spectrum in spectra]
+    compared = spectra if len(spectra) > 1 else []
+    rings = list(ordered(lambda spectrum: rings_of(spectrum, pixel_size, scaling), compared))
+    spots = [_spots(spectrum, pixel_size) for spectrum in compared]
     pairs = list(combinations(range(len(spectra)), 2))
     found = [_compare(rings[i], rings[j], spots[i], spots[j]) for i, j in pairs]
     first, second = np.array(pairs, int).reshape(-1, 2).T
