@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fftscape as fs
-from fftscape.model.settings import Settings, merged
+from fftscape.model.settings import RankSettings, Settings, merged
 from fftscape.survey import Ground, Survey, surveyed
 
 
@@ -27,7 +27,7 @@ def surveys() -> dict[int, Survey]:
 
 
 def with_number(survey: Survey, number: int) -> Survey:
-    return replace(survey, scree=replace(survey.scree, n_components=number))
+    return replace(survey, rank=RankSettings(n_components=number))
 
 
 def test_more_structures_without_doubt_win(surveys):

@@ -50,6 +50,7 @@ from fftscape.preparation import (
     usable_pixels,
     with_windows,
 )
+from fftscape.recollection import Prepared, forget, recalled, remember
 from fftscape.stages.factorization import factorize, project, purest_spectra
 from fftscape.stages.orientation import orientation_map
 from fftscape.stages.peaks import find_peaks
@@ -190,6 +191,37 @@ class Analysis(AnalysisRecord):
             If HyperSpy is not installed.
         """
         return exchange.to_hyperspy(self)
+
+    def with_components(self, n_components: int | Literal["auto"]) -> Analysis:
+        """Describe the same image by another number of components.
+
+        Right after the analysis this takes a fraction of its time: what does not depend on the number is kept until
+        another image is analysed.
+
+        Parameters
+        ----------
+        n_components : int or 'auto'
+            How many.
+
+        Returns
+        -------
+        Analysis
+            What `analyze` gives with this result's settings, window and step, and that number.
+
+        Raises
+        ------
+        InvalidSettingError
+            If the number is not allowed, or larger than the number of windows.
+
+        Examples
+        --------
+        >>> import fftscape as fs
+        >>> analysis = fs.analyze(fs.synthetic.demo_scene().image, window=64, step=32)
+        >>> analysis.with_components(4).n_components
+        4
+        """
+        again = analyze(self.image, n_components=n_components, settings=self.settings)
+        return replace(again, notes=(f"Window and step as in the result with {self.n_components}.", *again.notes))
 
     def transform(self, image: Image | ArrayLike) -> Analysis:
         """Describe another image by this result's factors.
@@ -341,13 +373,14 @@ def load(path: str | Path) -> Analysis:
 
 def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: Backend) -> Analysis:
     chosen, finer = with_windows(chosen, image, notes)
-    ground = Ground(image, usable_pixels(image, chosen, notes), room, backend)
-    survey = surveyed(ground, chosen) if chosen.rank.rule == "regions" else None
-    if survey is not None and finer is not None:
-        chosen, survey = _finer(ground, chosen, survey, finer, notes)
-    for lines in () if survey is None else survey.noisy:
-        notes.add(f"The {lines} have offsets of their own; regions were looked for without the frequencies these fill.")
-    spectra = _spectra(ground, chosen, notes, survey)
+    prepared = recalled(image, chosen, room, backend) if finer is None else None
+    if prepared is None:
+        forget()  # there need not be room for both
+        chosen, prepared = _prepared(image, chosen, finer, room, backend)
+        remember(image, chosen, room, backend, prepared)
+    notes.extend(prepared.notes)
+    ground, spectra = Ground(image, prepared.usable, room, backend), prepared.spectra
+    survey = None if prepared.survey is None else replace(prepared.survey, rank=chosen.rank)
     check_number(chosen, spectra)
     scree, regions = _number(ground, survey, spectra, chosen)
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
@@ -360,6 +393,20 @@ def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: 
         result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
         notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
     return _assemble(_Found(ground, spectra, scree, regions, start, result), chosen, notes)
+
+
+def _prepared(
+    image: Image, chosen: Settings, finer: Settings | None, room: int, backend: Backend
+) -> tuple[Settings, Prepared]:
+    """Do what does not depend on the number of components, with a smaller window where that shows as much."""
+    notes = Notes()
+    ground = Ground(image, usable_pixels(image, chosen, notes), room, backend)
+    survey = surveyed(ground, chosen) if chosen.rank.rule == "regions" else None
+    if survey is not None and finer is not None:
+        chosen, survey = _finer(ground, chosen, survey, finer, notes)
+    for lines in () if survey is None else survey.noisy:
+        notes.add(f"The {lines} have offsets of their own; regions were looked for without the frequencies these fill.")
+    return chosen, Prepared(ground.usable, survey, _spectra(ground, chosen, notes, survey), notes)
 
 
 def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | None = None) -> Spectra:
@@ -430,7 +477,8 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
     factors = to_full_plane(result.factors, grid.size)
     weights = result.loadings.sum(axis=0, dtype=np.float64)
     purest = purest_spectra(spectra, result.loadings)
-    peaks = find_peaks(to_full_plane(purest, grid.size), image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
+    spots = to_full_plane(purest, grid.size)
+    peaks = find_peaks(spots, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
     unknown = np.full(len(factors), np.nan)
     if not result.converged:
         notes.warn(

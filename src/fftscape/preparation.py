@@ -46,6 +46,11 @@ class Notes:
         self.add(sentence)
         self._warnings.append((sentence, category))
 
+    def extend(self, other: Notes) -> None:
+        """Note all that another one holds."""
+        self.sentences.extend(other.sentences)
+        self._warnings.extend(other._warnings)
+
     def give_warnings(self) -> None:
         """Warn the caller of the function that calls this."""
         for sentence, category in self._warnings:

@@ -12,7 +12,7 @@ from fftscape.compute.half_plane import n_features
 from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.image import Image
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
-from fftscape.model.settings import Backend, Pair, RankSettings, Settings, SpectraSettings
+from fftscape.model.settings import Backend, Pair, RankSettings, Settings, SpectraSettings, merged
 from fftscape.stages.rank import compute_scree, directions_above_noise, null_eigenvalues, with_regions
 from fftscape.stages.references import on_grid
 from fftscape.stages.regions import find_regions
@@ -64,20 +64,28 @@ class Survey:
 
     Parameters
     ----------
-    scree : Scree
-        With the number of structures.
+    eigenvalues : Scree
+        Of the survey, whatever number the user wants.
     regions : Regions
         On the survey's own grid.
+    rank : RankSettings
+        What the user wants.
     spectra : Spectra
         Of the survey.
     noisy : tuple of {'rows', 'columns'}
         Lines whose noise was left out when regions were looked for.
     """
 
-    scree: Scree
+    eigenvalues: Scree
     regions: Regions
+    rank: RankSettings
     spectra: Spectra
     noisy: tuple[Lines, ...] = ()
+
+    @property
+    def scree(self) -> Scree:
+        """Scree plot with the number of structures."""
+        return with_regions(self.eigenvalues, self.regions, self.rank)
 
     @property
     def grid(self) -> WindowGrid:
@@ -135,10 +143,10 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     grid = grid if grid.valid.any() else window_grid(ground.usable, size, step)
     grid = without_blank_windows(ground.image.data, grid, spectra_settings)
     spectra = ground.spectra(grid, spectra_settings)
-    scree = scree_beside_noise(spectra, settings.rank)
+    eigenvalues = scree_beside_noise(spectra, merged(settings, {"rank": {"n_components": "auto"}}).rank)
     noisy = noisy_lines(ground.image.data, spectra.grid)
-    regions = find_regions(without_lines(spectra, noisy), directions_above_noise(scree), settings.regions)
-    return Survey(with_regions(scree, regions, settings.rank), regions, spectra, noisy)
+    regions = find_regions(without_lines(spectra, noisy), directions_above_noise(eigenvalues), settings.regions)
+    return Survey(eigenvalues, regions, settings.rank, spectra, noisy)
 
 
 def scree_beside_noise(spectra: Spectra, settings: RankSettings) -> Scree:

@@ -1,0 +1,92 @@
+"""Recollection: what the last analysis found before it knew the number of components; below the pipeline.
+
+One image's spectra are kept, for as long as the image itself lives and no other one is analysed, so that another number
+of components costs a factorization and not a whole analysis.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import Any
+
+from fftscape.compute.executors import is_spread
+from fftscape.model.arrays import BoolArray
+from fftscape.model.image import Image
+from fftscape.model.records import LocalSpectra, Spectra
+from fftscape.model.settings import Backend, Settings, merged
+from fftscape.preparation import Notes
+from fftscape.survey import Survey
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What does not depend on the number of components; it holds no image.
+
+    Parameters
+    ----------
+    usable : ndarray of bool, shape (y, x)
+        False for pixels that hold no data.
+    survey : Survey or None
+        Where the rule looks for regions.
+    spectra : Spectra
+        Of the windows of the result.
+    notes : Notes
+        What was noted on the way.
+    """
+
+    usable: BoolArray
+    survey: Survey | None
+    spectra: Spectra
+    notes: Notes
+
+
+_Key = tuple[Any, ...]
+# The image, what of the settings matters, and what was prepared.
+_last: tuple[weakref.ref[Image], _Key, Prepared] | None = None
+
+
+def recalled(image: Image, settings: Settings, room: int, backend: Backend) -> Prepared | None:
+    """Return what was prepared of this very image with the same settings, if it is still there.
+
+    Parameters
+    ----------
+    image : Image
+        Compared by identity.
+    settings : Settings
+        Complete; its number of components does not matter.
+    room, backend
+        As in `fftscape.survey.Ground`.
+
+    Returns
+    -------
+    Prepared or None
+        None, too, where work is done elsewhere, which wants spectra that are computed there.
+    """
+    if _last is None or is_spread():
+        return None
+    kept, key, prepared = _last
+    return prepared if kept() is image and key == _key(settings, room, backend) else None
+
+
+def remember(image: Image, settings: Settings, room: int, backend: Backend, prepared: Prepared) -> None:
+    """Keep what was prepared in place of what was kept before; parameters as in `recalled`."""
+    global _last
+    if isinstance(prepared.spectra, LocalSpectra):  # others are computed from the image, which they hold
+        _last = weakref.ref(image, _forget), _key(settings, room, backend), prepared
+
+
+def forget() -> None:
+    """Give back the memory of what is kept."""
+    global _last
+    _last = None
+
+
+def _forget(gone: weakref.ref[Image]) -> None:
+    if _last is not None and _last[0] is gone:
+        forget()
+
+
+def _key(settings: Settings, room: int, backend: Backend) -> _Key:
+    rank = merged(settings, {"rank": {"n_components": "auto"}}).rank
+    return settings.windows, settings.spectra, rank, settings.regions, room, backend

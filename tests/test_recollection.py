@@ -1,0 +1,71 @@
+"""What the last analysis left behind: the same answers as without it, for as long as the image lives."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import fftscape as fs
+from fftscape import pipeline, recollection
+
+
+@pytest.fixture(scope="module")
+def image():
+    return fs.synthetic.SCENE_KINDS["fcc and hcp"](2).image
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Forget what was before, and count how often an image is surveyed."""
+    recollection.forget()
+    surveyed = []
+
+    def noting(ground, settings):
+        surveyed.append(settings.windows.size)
+        return original(ground, settings)
+
+    original = pipeline.surveyed
+    monkeypatch.setattr(pipeline, "surveyed", noting)
+    return surveyed
+
+
+def assert_equal(one, other):
+    assert one.scree.reason == other.scree.reason
+    for name in ("loadings", "factors", "residual", "shares"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_array_equal(one.labels, other.labels)
+
+
+@pytest.mark.parametrize("number", [3, "auto"])
+def test_another_number_is_what_a_fresh_analysis_gives(image, counted, number):
+    first = fs.analyze(image, window=(48, 40), n_components=2 if number == "auto" else "auto")
+    again = first.with_components(number)
+    assert len(counted) == 1
+    recollection.forget()
+    assert_equal(again, fs.analyze(image, window=(48, 40), n_components=number))
+    assert len(counted) == 2
+    assert again.notes[0].startswith("Window and step as in the result with 2")
+    assert again.n_components == (3 if number == 3 else again.scree.n_components)
+
+
+def test_other_windows_or_settings_are_looked_at_anew(image, counted):
+    fs.analyze(image, window=48)
+    fs.analyze(image, window=40)
+    fs.analyze(image, window=48, step=16)
+    fs.analyze(image, window=48, memory="1GiB")
+    assert counted == [(48, 48), (40, 40), (48, 48), (48, 48)]
+
+
+def test_an_equal_image_is_another_one(image, counted):
+    for _ in range(2):
+        fs.analyze(image.data, window=48)
+    assert len(counted) == 2
+
+
+def test_memory_is_given_back_with_the_image(counted):
+    image = fs.Image(np.random.default_rng(0).random((90, 110)))
+    analysis = fs.analyze(image, window=32)
+    assert recollection._last is not None
+    del image, analysis
+    gc.collect()
+    assert recollection._last is None
