@@ -14,6 +14,8 @@ from pathlib import Path
 
 import floor
 import numpy as np
+import plot
+import scaling
 from measured import Task, task_words
 
 from fftscape.synthetic import crystal_scene, fcc_gold, hcp_gold
@@ -60,8 +62,14 @@ def main() -> None:
             for flow in packages:
                 run(flow, task, labels, runs[flow.name], folder)
         commands = {name: command_line(options, task, folder, *words) for name, words in COMMANDS.items()}
-    written = page(options, runs, commands)
+    grown = list(scaling.measured(scaling.cases(options.size, options.scaling))) if options.scaling else []
+    machine = floor.measured(options.window)
+    written = page(options, runs, commands, machine, grown)
     print(written, end="")
+    if options.plot:
+        seconds = {name: statistics.median(one.seconds) for name, one in runs.items()}
+        least = floor.seconds(machine, (options.size, options.size), options.window, options.step)
+        plot.draw(options.plot, seconds, least, grown)
     if options.output:
         options.output.write_text(written, "utf-8")
 
@@ -81,7 +89,7 @@ def scene(path: Path, side: int) -> np.ndarray:
 def flows(options: argparse.Namespace) -> list[Flow]:
     """Return the programs that take part."""
     ours = sys.executable, str(HERE / "fftscape_flow.py")
-    found = [Flow("fftscape", ours), Flow("fftscape, plain", ours, ("plain",))]
+    found = [Flow(name, ours, words) for name, words in OURS.items()]
     for name, python in (
         ("scikit-learn", options.sklearn),
         ("HyperSpy", options.hyperspy),
@@ -106,7 +114,7 @@ def run(flow: Flow, task: Task, labels: np.ndarray, runs: Runs, folder: Path) ->
     measured = json.loads((out / "measured.json").read_text())
     for stage, seconds in measured["seconds"].items():
         runs.stages.setdefault(stage, []).append(seconds)
-    runs.seconds.append(sum(seconds for stage, seconds in measured["seconds"].items() if stage != "imports"))
+    runs.seconds.append(sum(seconds for stage, seconds in measured["seconds"].items() if stage not in NOT_COUNTED))
     runs.peak_mib, runs.error = max(runs.peak_mib, measured["peak_mib"]), measured["error"]
     with np.load(out / "maps.npz") as maps:
         pixels = readings(
@@ -115,6 +123,17 @@ def run(flow: Flow, task: Task, labels: np.ndarray, runs: Runs, folder: Path) ->
     runs.ari = max(rand_indices(labels, Answer(pixels, task.components)))
 
 
+# Our ways: all of an analysis, with the labels of the windows as they are (which no peer has), and what the peers do;
+# in a new process, where what is imported late counts, and after another analysis.
+OURS: dict[str, tuple[str, ...]] = {
+    "fftscape": (),
+    "fftscape, maps": ("maps",),
+    "fftscape, plain": ("plain",),
+    "fftscape, again": ("again",),
+    "fftscape, maps, again": ("maps", "again"),
+    "fftscape, plain, again": ("plain", "again"),
+}
+NOT_COUNTED = ("imports", "another number")
 # The command line, with what it writes.
 COMMANDS = {
     "`fftscape run`": (),
@@ -136,9 +155,14 @@ def command_line(options: argparse.Namespace, task: Task, folder: Path, *words: 
     return statistics.median(passed)
 
 
-def page(options: argparse.Namespace, runs: dict[str, Runs], commands: dict[str, float]) -> str:
-    """Return the table and what it rests on, in Markdown."""
-    machine = floor.measured(options.window)
+def page(
+    options: argparse.Namespace,
+    runs: dict[str, Runs],
+    commands: dict[str, float],
+    machine: floor.Machine,
+    grown: list[scaling.Measured],
+) -> str:
+    """Return the tables and what they rest on, in Markdown."""
     least = floor.seconds(machine, (options.size, options.size), options.window, options.step)
     base = statistics.median(runs["fftscape"].seconds)
     lines = [
@@ -152,7 +176,7 @@ def page(options: argparse.Namespace, runs: dict[str, Runs], commands: dict[str,
         seconds = statistics.median(one.seconds)
         error = "" if one.error is None else f"{one.error:.5f}"
         lines.append(
-            f"| {name} | {seconds:.2f} | {seconds / least:.0f} | {seconds / base:.1f} | "
+            f"| {name} | {seconds:.2f} | {seconds / least:.1f} | {seconds / base:.1f} | "
             f"{statistics.median(one.process):.2f} | {one.peak_mib:.0f} | {error} | {one.ari:.2f} |"
         )
     lines += [f"| {name} | | | | {seconds:.2f} | | | |" for name, seconds in commands.items()]
@@ -163,6 +187,13 @@ def page(options: argparse.Namespace, runs: dict[str, Runs], commands: dict[str,
         "",
     ]
     lines += [f"- {name}: {_stages(one)}" for name, one in runs.items()]
+    if grown:
+        lines += [
+            "",
+            "Growth, each in one run of a warm process (images wider than 4096: a new one):",
+            "",
+            *scaling.table(grown),
+        ]
     return "\n".join(lines) + "\n"
 
 
@@ -181,6 +212,15 @@ def parsed(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sklearn", default=sys.executable, metavar="PYTHON", help="a Python that has scikit-learn")
     parser.add_argument("--hyperspy", metavar="PYTHON", help="a Python that has HyperSpy")
     parser.add_argument("--atomai", metavar="PYTHON", help="a Python that has AtomAI")
+    parser.add_argument(
+        "--scaling",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="SIDE",
+        help="also measure growth, with images of these sides",
+    )
+    parser.add_argument("--plot", type=Path, metavar="PICTURE.png", help="draw the result")
     parser.add_argument("-o", "--output", type=Path, metavar="TABLE.md", help="write the page there, too")
     return parser.parse_args(arguments)
 

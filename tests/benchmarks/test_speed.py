@@ -19,7 +19,8 @@ def floor(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def test_it_runs_and_writes_what_it_prints(tmp_path: Path):
-    command = [sys.executable, SPEED, "--size", "160", "--window", "32", "--step", "8", "--repeats", "1", "-o"]
+    command = [sys.executable, SPEED, "--size", "160", "--window", "32", "--step", "8", "--repeats", "1", "--plot"]
+    command += [tmp_path / "picture.png", "-o"]
     report = subprocess.run(
         [str(word) for word in (*command, tmp_path / "table.md")], capture_output=True, text=True, check=False
     )
@@ -28,6 +29,7 @@ def test_it_runs_and_writes_what_it_prints(tmp_path: Path):
     rows = {line.split(" | ")[0].lstrip("| "): line.split(" | ") for line in report.stdout.splitlines() if "| " in line}
     assert {"fftscape", "fftscape, plain", "scikit-learn", "`fftscape run`", "`fftscape run --no-report`"} <= set(rows)
     # Both factorize the same spectra into the same number of components.
+    assert (tmp_path / "picture.png").stat().st_size > 5000
     errors = [float(rows[name][6]) for name in ("fftscape, plain", "scikit-learn")]
     assert errors[0] == pytest.approx(errors[1], rel=0.05)
 

@@ -21,10 +21,10 @@ Result = TypeVar("Result")
 # A block is so many window heights of rows high, which share most of their pixels, but holds no more values.
 _HEIGHTS = 2
 _MOST_VALUES = 1 << 24
-# Windows from which directions are learned, at most; neighbouring windows overlap and repeat each other.
-_ENOUGH_WINDOWS = 5000
 # Windows of which a mean is as good as that of more.
-_ENOUGH_FOR_MEANS = 10_000
+_ENOUGH_FOR_MEANS = 4000
+# Windows of a sample that are worked on at a time.
+_SAMPLED = 1000
 # A sample of them holds no more values than this, be they as long as they may.
 _SAMPLE_VALUES = 1 << 25
 
@@ -67,6 +67,15 @@ def mapped(function: Callable[[Block, slice], Result], spectra: Spectra) -> Iter
         return windows, function(block_of(spectra, windows), windows)
 
     return spread(work, blocks(spectra))
+
+
+def sampled(function: Callable[[Block], Result], spectra: Spectra, most: int) -> Iterator[Result]:
+    """Call a function on the spectra of each block or, of more than `most` windows, on so many spread over all."""
+    if spectra.shape[0] <= most:
+        return (result for _, result in mapped(lambda block, _: function(block), spectra))
+    chosen = sample_of(spectra, most, at_once=_SAMPLED)
+    parts = [chosen[start : start + _SAMPLED] for start in range(0, len(chosen), _SAMPLED)]
+    return spread(lambda part: function(block_of(spectra, part)), parts)
 
 
 def block_of(spectra: Spectra, chosen: slice | IntArray) -> Block:
@@ -132,7 +141,7 @@ def group_means(spectra: Spectra, groups: BoolArray) -> FloatArray:
     return np.asarray(total / np.maximum(taken.sum(axis=0), 1)[:, None])
 
 
-def sample_of(spectra: Spectra, most: int = _ENOUGH_WINDOWS) -> IntArray:
+def sample_of(spectra: Spectra, most: int, *, at_once: int | None = None) -> IntArray:
     """Choose so many of the windows as teach what all look like, evenly over all.
 
     Parameters
@@ -141,6 +150,8 @@ def sample_of(spectra: Spectra, most: int = _ENOUGH_WINDOWS) -> IntArray:
         Of shape (window, feature).
     most : int
         How many to choose at most; fewer are chosen where spectra are long.
+    at_once : int, optional
+        How many of these will be in memory at a time; all where left out.
 
     Returns
     -------
@@ -148,7 +159,8 @@ def sample_of(spectra: Spectra, most: int = _ENOUGH_WINDOWS) -> IntArray:
         Rising; always the same ones of as many.
     """
     count, n_features = spectra.shape
-    most = min(most, max(1, _SAMPLE_VALUES // n_features))
+    if at_once is None:
+        most = min(most, max(1, _SAMPLE_VALUES // n_features))
     if count <= most:
         return np.arange(count)
     # One of each of equal parts; a regular step might fall into step with the columns of the grid.

@@ -94,7 +94,9 @@ class Transform:
         # A constant of 1 has so much at zero frequency.
         self._level = float(along_y.sum() * along_x.sum())
         # What turns squared weighted amplitudes into the window's energy, by Parseval's theorem.
-        self._to_energy = np.tile((weights / early) ** 2 / (grid.size[0] * grid.size[1]), grid.size[0]).astype(np.float32)
+        self._to_energy = np.tile((weights / early) ** 2 / (grid.size[0] * grid.size[1]), grid.size[0]).astype(
+            np.float32
+        )
 
     @property
     def n_features(self) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.backend import Block
-from fftscape.compute.blocks import group_means, mapped, sample_of
+from fftscape.compute.blocks import group_means, mapped, sample_of, sampled
 from fftscape.compute.lowrank import LowRank, low_rank
 from fftscape.compute.nonnegative import nonnegative_least_squares
 from fftscape.model.arrays import FloatArray, IntArray
@@ -22,8 +22,8 @@ from fftscape.model.records import Factorization, Spectra
 from fftscape.model.settings import FactorizationSettings, Start
 
 _EXTRA_RANK = 6
-# Windows from which factors are learned; the others refine them.
-_ENOUGH_WINDOWS = 2000
+# Windows from which factors are learned, and by which they are refined.
+_ENOUGH_WINDOWS, _MANY_WINDOWS = 2000, 20_000
 _REFINING_SWEEPS = 3
 # Where less than this part of a spectrum's energy is left, what is left is computed number by number.
 _LITTLE = 1e-3
@@ -197,15 +197,15 @@ def _squared_error(part: LowRank, fit: _Fit, total: float) -> float:
 
 
 def _refined(spectra: Spectra, factors: FloatArray) -> FloatArray:
-    """Improve factors by what all spectra, not only the sample, say of them."""
+    """Improve factors by what many more spectra than the sample, or all, say of them."""
     gram = factors @ factors.T
 
-    def work(block: Block, _: slice) -> tuple[FloatArray, FloatArray]:
+    def work(block: Block) -> tuple[FloatArray, FloatArray]:
         loadings = nonnegative_least_squares(block.times(factors.T).astype(np.float64), gram)
         return block.sums(loadings), loadings.T @ loadings
 
     sums, products = np.zeros(factors.shape), np.zeros(gram.shape)
-    for _, (summed, product) in mapped(work, spectra):
+    for summed, product in sampled(work, spectra, _MANY_WINDOWS):
         sums += summed
         products += product
     better = factors.copy()
@@ -256,7 +256,9 @@ def _finish(spectra: Spectra, fit: _Fit, *, ordered: bool) -> Factorization:
     return _as_record(done, factors, order, fit.n_iter, converged=fit.converged)
 
 
-def _as_record(done: _Projection, factors: FloatArray, order: IntArray, n_iter: int, *, converged: bool) -> Factorization:
+def _as_record(
+    done: _Projection, factors: FloatArray, order: IntArray, n_iter: int, *, converged: bool
+) -> Factorization:
     return Factorization(
         factors=factors[order].astype(np.float32),
         loadings=done.loadings[:, order].astype(np.float32),
