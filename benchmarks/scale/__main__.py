@@ -26,8 +26,8 @@ from fftscape.stages.spectra import spectra_within
 from fftscape.stages.windows import window_grid
 
 WORKERS = (1, 10, 100, 1000, 10_000)
-# Passes over all spectra that one decomposition of everything makes: directions, two for the factors, references.
-PASSES = 4
+# Passes over all spectra that one decomposition of everything makes: directions and loadings; samples do the rest.
+PASSES = 2
 # What a network and a file system of a cluster give, as a reader may replace: bytes a second.
 NETWORK, STORAGE = 1e9, 10e9
 
@@ -76,7 +76,7 @@ def measured(side: int, window: int, step: int, components: int, repeats: int) -
     def one_pass() -> tuple[np.ndarray, ...]:
         block = Block(spectra.rows(slice(None)))
         loadings = nonnegative_least_squares(block.times(factors.T).astype(np.float64), factors @ factors.T)
-        return loadings, block.left(loadings, factors), block.energies(), block.sums(loadings)
+        return loadings, block.energies(), block.sums(loadings)
 
     with serially(), one_blas_thread():
         *of_windows, sums = one_pass()

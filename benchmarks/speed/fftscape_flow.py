@@ -2,8 +2,8 @@
 
 By default everything an analysis does: number, regions, factorization, labels, spots. ``plain`` is what the peers do,
 too: scree plot, factorization of the number given, maps; ``maps`` leaves the boundaries of the labels where the windows
-put them. ``threads=N``, ``memory=1GiB`` and ``scheduler=local`` choose
-how; ``again`` measures an analysis of the same image in a process that has done one before, and another number after it.
+put them. ``threads=N``, ``memory=1GiB`` and ``scheduler=local`` choose how; ``again`` measures an analysis of the same
+image in a process that has done one before, and another number after it.
 """
 
 import sys

@@ -144,7 +144,7 @@ def _spread_start(points: FloatArray, count: int, random: np.random.Generator) -
 
 def _distances(columns: FloatArray, centres: FloatArray) -> FloatArray:
     """Return squared distances less the points' own squares, shape (centre, point)."""
-    return np.sum(centres**2, axis=1)[:, None] - 2 * (centres @ columns)
+    return np.asarray(np.sum(centres**2, axis=1)[:, None] - 2 * (centres @ columns))
 
 
 def _are_structures(

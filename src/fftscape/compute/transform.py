@@ -192,7 +192,8 @@ def _runs(places: IntArray) -> Iterator[slice]:
     distances = np.diff(places)
     start = 0
     while start < len(places):
-        differing = np.flatnonzero(distances[start:] != distances[start]) if start < len(distances) else []
+        step = int(distances[start]) if start < len(distances) else 1
+        differing = np.flatnonzero(distances[start:] != step)
         stop = start + int(differing[0]) + 1 if len(differing) else len(places)
-        yield slice(start, stop, int(distances[start]) if start < len(distances) else 1)
+        yield slice(start, stop, step)
         start = stop

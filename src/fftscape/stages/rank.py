@@ -15,7 +15,7 @@ from fftscape.model.settings import RankSettings, Rule
 
 # At least so many eigenvalues are computed: enough to see where the noise begins.
 _LEAST_EIGENVALUES = 30
-# Eigenvalues of more windows than this are iterated for: data and noise are compared, so both may be a little too small.
+# Eigenvalues of more windows than this are iterated for; data and noise are compared, so both may be a little small.
 _FEW_DIRECTIONS = 400
 # Eigenvalues below this part of the first one are rounding.
 _ROUNDING = 1e-14

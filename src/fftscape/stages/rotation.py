@@ -95,7 +95,7 @@ def same_rings(spectra: FloatArray, pixel_size: PixelSize, scaling: Scaling) -> 
     Turns
         One row for each pair.
     """
-    compared = spectra if len(spectra) > 1 else []
+    compared: list[FloatArray] = list(spectra) if len(spectra) > 1 else []
     rings = list(ordered(lambda spectrum: rings_of(spectrum, pixel_size, scaling), compared))
     spots = [_spots(spectrum, pixel_size) for spectrum in compared]
     pairs = list(combinations(range(len(spectra)), 2))
