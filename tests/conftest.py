@@ -49,6 +49,7 @@ class InProcess:
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs do without worker processes, whose supervision tests/batch/test_crew.py is about."""
     monkeypatch.setattr("fftscape.batch.run.Crew", InProcess)
+    monkeypatch.setattr("fftscape.batch.crew.get_ready", lambda **_: None)
 
 
 @pytest.fixture(scope="session")

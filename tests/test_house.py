@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from fftscape.batch.crew import LOADED, LOADED_FOR_DRAWING
 from fftscape.files.formats import FORMATS, Format
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,6 +29,15 @@ try:
     main()
 except SystemExit:
     pass
+"""
+ANALYSE_AND_SAVE = """
+import tempfile
+import numpy as np
+import fftscape as fs
+y, x = np.mgrid[:100, :130]
+image = np.where(x < 70, np.sin(x * 0.8), np.sin(y * 1.2)) + np.random.default_rng(0).normal(0, 0.1, x.shape)
+with tempfile.TemporaryDirectory() as folder:
+    fs.analyze(image, window=24, step=8).save(folder + "/result", report=False)
 """
 
 
@@ -100,6 +110,22 @@ def test_importing_the_package_loads_no_library():
 
 def test_help_loads_no_heavy_library():
     assert loaded_by(SHOW_HELP) & HEAVY == set()
+
+
+def test_a_worker_runs_the_supervisors_script_again_for_nothing():
+    assert loaded_by("import fftscape.__main__") & (HEAVY | {"numpy", "typer", "msgspec"}) == set()
+
+
+def test_workers_that_draw_nothing_load_nothing_that_draws():
+    needless = {"matplotlib", "jinja2", "zarr", "typer", "xarray", "rsciio", "nd2", "scipy.optimize"}
+    assert loaded_by("\n".join(f"import {name}" for name in LOADED)) & needless == set()
+    assert loaded_by("\n".join(f"import {name}" for name in LOADED_FOR_DRAWING)) >= {"matplotlib", "jinja2"}
+
+
+def test_an_analysis_and_its_files_load_nothing_needless():
+    found = loaded_by(ANALYSE_AND_SAVE)
+    assert found & {"matplotlib", "PIL", "jinja2", "zarr", "numcodecs", "scipy.optimize", "scipy.stats"} == set()
+    assert {"scipy.fft", "h5py", "tifffile"} <= found
 
 
 def anchors(document: Path) -> set[str]:

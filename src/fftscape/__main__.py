@@ -1,5 +1,17 @@
-"""``python -m fftscape`` is the command ``fftscape``."""
+"""The beginning of ``fftscape`` and of ``python -m fftscape``.
 
-from fftscape.cli import main
+A worker runs the script that its supervisor began with once more, so this loads nothing before it is called.
+"""
 
-main()
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    from fftscape.cli import main as command_line
+
+    command_line()
+
+
+if __name__ == "__main__":
+    main()

@@ -143,6 +143,11 @@ def run(
             "rotation": _given(tolerant=rotation_tolerant),
         }
         settings = _settings(config, options)
+        from fftscape.batch.crew import get_ready
+
+        if scheduler is None:
+            get_ready(drawing=report)  # beside the imports that follow
+
         from fftscape.batch.portion import WHOLE, Portion
         from fftscape.batch.resources import Resources
         from fftscape.batch.run import run as run_batch
@@ -220,6 +225,10 @@ def demo(
 ) -> None:
     """Analyse an image whose answer is known, and print answer beside truth."""
     with _one_line_endings():
+        from fftscape.batch.crew import get_ready
+
+        get_ready()  # beside the imports that follow
+
         from fftscape.batch.demo import RULES, compare, save_image, table
         from fftscape.batch.resources import Resources
         from fftscape.batch.run import run as run_batch

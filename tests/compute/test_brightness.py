@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fftscape.compute.brightness import same_but_brightness
+from fftscape.compute.brightness import _numbered, same_but_brightness
 from fftscape.compute.half_plane import half_plane_weights
 
 SIZE = (24, 32)
@@ -37,3 +37,10 @@ ONE, OTHER = [(5, 3), (18, 7)], [(5, 3), (9, 10)]
 )
 def test_only_brightness_joins(regions, numbers):
     assert same_but_brightness(regions, SIZE, embed).tolist() == numbers
+
+
+def test_what_a_chain_joins_has_one_number():
+    same = np.zeros((6, 6), bool)
+    for one, other in ((4, 1), (1, 5), (5, 3)):
+        same[one, other] = same[other, one] = True
+    assert _numbered(same).tolist() == [0, 1, 2, 1, 1, 1]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fftscape.views import raster
-from fftscape.views.raster import block_means, contrast, greyscale, labels_over, rgb
+from fftscape.views.raster import Blocks, block_means, contrast, greyscale, labels_over, rgb
 from fftscape.views.style import NO_DATA, PALETTE
 
 
@@ -50,7 +50,7 @@ def test_contrast_ignores_what_is_not_finite_and_outliers() -> None:
 
 
 def test_grey_is_light_where_there_is_no_data() -> None:
-    picture = greyscale(np.array([[0.0, 1.0, np.nan]]))
+    picture = greyscale(Blocks(np.array([[0.0, 1.0, np.nan]]), (1, 1)))
     np.testing.assert_allclose(picture[0, 0], 0, atol=0.01)
     np.testing.assert_allclose(picture[0, 1], 1, atol=0.01)
     np.testing.assert_array_equal(picture[0, 2], rgb(NO_DATA))

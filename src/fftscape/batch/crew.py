@@ -35,11 +35,39 @@ ONE_THREAD = (
     "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
 # What workers share from the beginning; none of it starts a thread when imported.
-PRELOADED = [
-    "fftscape.cli", "fftscape.batch.worker", "fftscape.batch.work", "fftscape.views.figures", "fftscape.views.report",
-    "scipy.ndimage", "scipy.optimize", "zarr", "h5py", "tifffile", "matplotlib.figure",
-    "matplotlib.backends.backend_agg",
+LOADED = ["fftscape.batch.work", "scipy.fft", "scipy.ndimage", "threadpoolctl", "h5py", "tifffile"]
+LOADED_FOR_DRAWING = [
+    "fftscape.views.figures", "matplotlib.backends.backend_agg", "matplotlib.style", "matplotlib.colorbar",
+    "matplotlib.legend", "PIL.Image", "jinja2",
 ]  # fmt: skip
+
+
+# Whether the server has been told what to load.
+_is_told = False
+
+
+def get_ready(*, drawing: bool = True) -> None:
+    """Start the process that workers are forked from; it loads their libraries while this one goes on.
+
+    Parameters
+    ----------
+    drawing : bool
+        Whether workers will draw, for which there is as much to load again. Only the first call has a say.
+    """
+    global _is_told
+    if sys.platform == "win32" or _is_told:  # there is no fork there: each worker loads what it needs
+        return
+    from multiprocessing import forkserver
+
+    forkserver.set_forkserver_preload(LOADED + LOADED_FOR_DRAWING * drawing)
+    _is_told = True
+    # Ctrl-C is for the supervisor, also while the server still loads.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with _single_threaded():
+            forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass(frozen=True)
@@ -208,8 +236,8 @@ class Crew:
 
     def _hired(self) -> _Worker:
         # Forked from one process that has loaded everything: ready in milliseconds, what they loaded is shared.
+        get_ready()
         context: Any = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
-        context.set_forkserver_preload(PRELOADED)
         here, there = context.Pipe()
         process: BaseProcess = context.Process(
             target=serve, args=(there,), kwargs={"be_silent": not self.verbose}, daemon=True, name="fftscape worker"

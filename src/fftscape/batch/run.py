@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import jinja2  # noqa: F401  the summary needs it in the end; here it is loaded while workers load their libraries
+
 from fftscape.batch.crew import Crew, Errand, Lost
 from fftscape.batch.discovery import Problem, find_inputs
 from fftscape.batch.fleet import Fleet

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fftscape.compute.half_plane import half_plane_weights
+from fftscape.compute.nonnegative import nonnegative_least_squares
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 
 # Frequencies nearer to zero than this, in steps, hold shading and the taper's own width.
@@ -39,12 +40,10 @@ def same_but_brightness(
     ndarray of int, shape (region,)
         Number of the structure of each region.
     """
-    from scipy.sparse.csgraph import connected_components
-
     weights = np.tile(half_plane_weights(size), size[0])
     powers = np.array([_mean_power(spectra, weights) for spectra in regions])
     used = _away_from_zero(size)
-    noise = np.ones(powers.shape[1])
+    noise = np.full(powers.shape[1], powers.mean())
     same = np.zeros((len(regions), len(regions)), bool)
     for i, dim in enumerate(powers):
         flat = np.where(used, dim[used].mean(), dim)
@@ -56,7 +55,15 @@ def same_but_brightness(
             place = embed((np.maximum(candidates, 0) ** 0.25 * weights).astype(np.float32))
             unexplained, difference, signal = np.linalg.norm(place[0] - place[1:], axis=1)
             same[i, j] = unexplained < _UNEXPLAINED * min(difference, signal)
-    return np.asarray(connected_components(same, directed=False)[1])
+    return _numbered(same | same.T)
+
+
+def _numbered(same: BoolArray) -> IntArray:
+    """Return numbers that are equal where a chain of equals leads from one to the other, in the order of the first."""
+    reached = same | np.eye(len(same), dtype=bool)
+    for _ in range(len(same).bit_length()):  # each product doubles the length of the chains
+        reached = reached @ reached
+    return np.asarray(np.unique(reached.argmax(axis=1), return_inverse=True)[1])
 
 
 def _mean_power(spectra: FloatArray, weights: FloatArray) -> FloatArray:
@@ -74,12 +81,11 @@ def _away_from_zero(size: tuple[int, int]) -> BoolArray:
 
 def _fitted(target: FloatArray, parts: FloatArray, used: BoolArray) -> FloatArray:
     """Fit a power spectrum by non-negative multiples of others; its errors are relative ones."""
-    from scipy.optimize import nnls
-
     wanted, columns = target[used], parts[:, used].T
     scale = np.maximum(wanted, _TINY * wanted.max() + _TINY)
     floor = 1e-3 * wanted.mean() + _TINY
     for _ in range(_FITTING_ROUNDS):
-        amounts, _ = nnls(columns / scale[:, None], wanted / scale)
+        shown = columns / scale[:, None]
+        amounts = nonnegative_least_squares((wanted / scale @ shown)[None], shown.T @ shown)[0]
         scale = np.maximum(columns @ amounts, floor)
     return np.asarray(amounts @ parts)

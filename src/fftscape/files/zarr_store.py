@@ -6,23 +6,25 @@ ones, and `read_zarr` refuses a store that lacks one.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.dataset import FORMAT, Variable, description, record_from, variables
-from fftscape.files.plain import as_plain, to_json
+from fftscape.files.plain import as_plain
 from fftscape.files.write_errors import named_write_errors
 from fftscape.model.errors import UnreadableFileError
 from fftscape.model.records import AnalysisRecord
 
 CHUNK = 1024
+# Noise hardly shrinks: half the time of level 3 for a twentieth more bytes.
+LEVEL = 1
 LABEL_IMAGE = "labels/components/0"
 OME_UNITS = {
     "pm": "picometer", "angstrom": "angstrom", "nm": "nanometer", "um": "micrometer", "mm": "millimeter",
@@ -46,54 +48,83 @@ def write_zarr(record: AnalysisRecord, path: str | os.PathLike[str]) -> None:
     UnwritableOutputError
         If the file system refuses.
     """
-    import zarr
-
     path = Path(path)
     with named_write_errors(path):
         path.mkdir()
-        attributes = {"ome": _ome(record), "fftscape": description(record)}
-        root = zarr.create_group(store=str(path), zarr_format=3, attributes=attributes)
         shown = variables(record)
-        for name, variable in shown.items():
-            _write_array(root, name, variable)
-        groups = _label_groups(record)
-        for name, ome in groups.items():
-            root.create_group(name, attributes={"ome": as_plain(ome)})
-        _write_array(root, LABEL_IMAGE, _label_image(shown["segmentation"]))
-        _consolidate(path, [*shown, *groups, LABEL_IMAGE])
+        metadata = {name: _write_array(path / name, variable) for name, variable in shown.items()}
+        for name, ome in _label_groups(record).items():
+            (path / name).mkdir()
+            metadata[name] = _write_metadata(path / name, {"node_type": "group", "attributes": {"ome": as_plain(ome)}})
+        metadata[LABEL_IMAGE] = _write_array(path / LABEL_IMAGE, _label_image(shown["segmentation"]))
+        root = {
+            "node_type": "group",
+            "attributes": {"ome": _ome(record), "fftscape": description(record)},
+            # xarray warns where the metadata of all arrays is not repeated here. The Zarr standard does not have this
+            # yet, so readers that do not know it are told to pass it over.
+            "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": metadata},
+        }
+        _write_metadata(path, root)
 
 
-def _write_array(root: Any, name: str, variable: Variable) -> None:
-    from zarr.codecs import ZstdCodec
-
+def _write_array(folder: Path, variable: Variable) -> dict[str, Any]:
+    """Write one array into a new folder and return its metadata."""
     data = _storable(variable.data)
-    root.create_array(
-        name,
-        data=data,
-        chunks=tuple(min(max(length, 1), CHUNK) for length in data.shape),
-        compressors=ZstdCodec(level=3, checksum=True),
-        dimension_names=variable.dims,
-        attributes=variable.attributes,
-        config={"write_empty_chunks": True},
-    )
+    chunk = tuple(min(max(length, 1), CHUNK) for length in data.shape)
+    folder.mkdir()
+    for place in np.ndindex(*(-(-length // size) for length, size in zip(data.shape, chunk, strict=True))):
+        target = folder.joinpath("c", *map(str, place))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(_packed(_chunk_at(data, place, chunk)))
+    document = {
+        "node_type": "array",
+        "shape": data.shape,
+        "data_type": data.dtype.name,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": data.dtype.type(0).item(),
+        "codecs": [
+            {"name": "bytes", "configuration": {"endian": "little"}},
+            {"name": "zstd", "configuration": {"level": LEVEL, "checksum": False}},
+            {"name": "crc32c"},
+        ],
+        "dimension_names": variable.dims,
+        "attributes": variable.attributes,
+    }
+    return _write_metadata(folder, document)
 
 
-def _consolidate(path: Path, names: Iterable[str]) -> None:
-    """Repeat the metadata of arrays and groups in the root, in our order.
+def _write_metadata(folder: Path, document: Mapping[str, Any]) -> dict[str, Any]:
+    """Write what describes an array or a group, and return it."""
+    plain: dict[str, Any] = as_plain({"zarr_format": 3, **document})
+    (folder / "zarr.json").write_bytes(msgspec.json.format(msgspec.json.encode(plain), indent=1))
+    return plain
 
-    xarray warns where this is missing; zarr's own function for it warns that the Zarr standard
-    does not have it yet. Readers that do not know it may ignore it (``must_understand``).
-    """
-    document = json.loads((path / "zarr.json").read_bytes())
-    repeated = {name: json.loads((path / name / "zarr.json").read_bytes()) for name in names}
-    document["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": repeated}
-    (path / "zarr.json").write_bytes(to_json(document))
+
+def _chunk_at(data: npt.NDArray[Any], place: tuple[int, ...], chunk: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return one chunk; the last ones along an axis are filled up with zeros, since all chunks are of one size."""
+    part = data[tuple(slice(index * size, (index + 1) * size) for index, size in zip(place, chunk, strict=True))]
+    if part.shape == chunk:
+        return np.ascontiguousarray(part)
+    whole = np.zeros(chunk, data.dtype)
+    whole[tuple(map(slice, part.shape))] = part
+    return whole
+
+
+def _packed(chunk: npt.NDArray[Any]) -> bytes:
+    """Return a chunk compressed, with a checksum behind it."""
+    from google_crc32c import value
+    from imagecodecs import zstd_encode
+
+    packed = bytes(zstd_encode(chunk, level=LEVEL))  # type: ignore[arg-type]  # takes any buffer
+    return packed + int(value(packed)).to_bytes(4, "little")
 
 
 def _storable(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the same values in a type that Zarr knows, lowest byte first."""
     if data.dtype.kind == "f" and data.dtype.itemsize > 8:
-        return data.astype(np.float64)
-    return np.ascontiguousarray(data, data.dtype.newbyteorder("="))
+        data = data.astype(np.float64)
+    return data.astype(data.dtype.newbyteorder("<"), copy=False)
 
 
 def _ome(record: AnalysisRecord) -> dict[str, Any]:

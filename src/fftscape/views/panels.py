@@ -20,7 +20,7 @@ from fftscape.views.geometry import (
     map_edges,
 )
 from fftscape.views.placing import Points, spot_labels
-from fftscape.views.raster import Blocks, block_means, contrast, labels_over
+from fftscape.views.raster import Blocks, block_means, labels_over
 from fftscape.views.scalebar import draw_scale_bar
 from fftscape.views.wording import percent, shown_unit
 
@@ -51,7 +51,7 @@ def plot_image(record: AnalysisRecord, ax: Axes, *, blocks: Blocks | None = None
         The same axes, in the image's unit, y pointing down.
     """
     blocks = block_means(record.image.data) if blocks is None else blocks
-    low, high = contrast(blocks.values)
+    low, high = blocks.limits
     ax.imshow(
         np.ma.masked_invalid(blocks.values), cmap="gray", vmin=low, vmax=high, interpolation="antialiased",
         extent=_blocks_extent(record, blocks.factor, blocks.values.shape).for_imshow,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ class Blocks:
     values: FloatArray
     factor: tuple[int, int]
 
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """Grey limits of every picture of these blocks."""
+        return contrast(self.values)
+
 
 def block_factor(shape: tuple[int, ...], limit: int = SCREEN) -> tuple[int, int]:
     """Return how many pixels of each axis make one, so that at most `limit` remain."""
@@ -56,15 +62,23 @@ def block_means(data: npt.NDArray[Any], *, limit: int = SCREEN) -> Blocks:
 
 
 def _means(data: npt.NDArray[Any], factor: tuple[int, int]) -> FloatArray:
-    rows, columns = (np.arange(0, n, f) for n, f in zip(data.shape, factor, strict=True))
     values = data.astype(np.float64)
     good = np.isfinite(values)
     values[~good] = 0
-    total = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
-    count = np.add.reduceat(np.add.reduceat(good, rows, axis=0, dtype=np.int64), columns, axis=1)
+    total = _sums(_sums(values, factor[0]).T, factor[1]).T
+    count = _sums(_sums(good.astype(np.float32), factor[0]).T, factor[1]).T
     means = np.full(total.shape, np.nan)
     np.divide(total, count, out=means, where=count > 0)
     return means
+
+
+def _sums(values: FloatArray, factor: int) -> FloatArray:
+    """Return the sums of so many rows each; the last one may be of fewer."""
+    sums = values[::factor].copy()
+    for shift in range(1, factor):  # a row at a time: much faster than sums along a short axis
+        others = values[shift::factor]
+        sums[: len(others)] += others
+    return sums
 
 
 def contrast(values: FloatArray) -> tuple[float, float]:
@@ -90,11 +104,11 @@ def rgb(colour: str) -> FloatArray:
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
 
 
-def greyscale(values: FloatArray) -> FloatArray:
-    """Return `values` as an image of shape (y, x, 3), stretched by percentiles; no data is light grey."""
-    low, high = contrast(values)
-    grey = ((values - low) / (high - low)).clip(0, 1)
-    return np.where(np.isfinite(values)[..., None], grey[..., None], rgb(NO_DATA))
+def greyscale(blocks: Blocks) -> FloatArray:
+    """Return an image of shape (y, x, 3), stretched by percentiles; no data is light grey."""
+    low, high = blocks.limits
+    grey = ((blocks.values - low) / (high - low)).clip(0, 1)
+    return np.where(np.isfinite(blocks.values)[..., None], grey[..., None], rgb(NO_DATA))
 
 
 def labels_over(blocks: Blocks, labels: npt.NDArray[np.int16], *, opacity: float = 0.5) -> FloatArray:
@@ -109,11 +123,11 @@ def labels_over(blocks: Blocks, labels: npt.NDArray[np.int16], *, opacity: float
     opacity : float
         Of the colour.
     """
-    picture = greyscale(blocks.values)
+    picture = greyscale(blocks)
     # The middle pixel stands for its block; the last block may be cut short.
     middles = [np.minimum(np.arange(0, n, f) + f // 2, n - 1) for n, f in zip(labels.shape, blocks.factor, strict=True)]
     picked = labels[np.ix_(*middles)]
-    colours = np.array([rgb(component_colour(k)) for k in range(int(picked.max(initial=-1)) + 1)]).reshape(-1, 3)
-    inside = picked >= 0
-    picture[inside] = (1 - opacity) * picture[inside] + opacity * colours[picked[inside]]
-    return picture
+    # The last row, which stands for no label, is never seen.
+    colours = np.array([*(rgb(component_colour(k)) for k in range(int(picked.max(initial=-1)) + 1)), rgb(NO_DATA)])
+    weights = np.where(picked >= 0, opacity, 0.0)[..., None]
+    return np.asarray((1 - weights) * picture + weights * colours[picked])

@@ -8,8 +8,9 @@ import os
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -19,6 +20,9 @@ from fftscape.model.records import AnalysisRecord, Peaks
 from fftscape.views.figures import render_figures
 from fftscape.views.style import PALETTE
 from fftscape.views.wording import answer, below_half_turn, measured, percent, shown_length, shown_unit
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 REPORT = "report.html"
 SPOTS_IN_CAPTION = 4
@@ -139,15 +143,22 @@ def write_index(rows: Sequence[GalleryEntry], path: str | Path) -> None:
     _write(_render("index.html", shown=shown, failed=failed), path)
 
 
-def _render(template: str, **values: Any) -> str:
+@cache
+def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
 
     environment = Environment(
         loader=PackageLoader("fftscape.views"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters["url"] = _url
+    return environment
+
+
+def _render(template: str, **values: Any) -> str:
+    from markupsafe import Markup
+
+    environment = _environment()
     swatches = "".join(f".c{k}{{background:{colour}}}" for k, colour in enumerate(PALETTE))
     css = environment.get_template("style.css").render() + swatches
     # Markup, because the style sheet is our own and holds nothing of the user's; its hash lets it
