@@ -12,7 +12,7 @@ from fftscape.model.arrays import BoolArray
 from fftscape.model.image import Image
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
 from fftscape.model.settings import Backend, Settings, SpectraSettings
-from fftscape.stages.rank import compute_scree, directions_above_noise, with_regions
+from fftscape.stages.rank import compute_scree, directions_above_noise, doubted, unsure, with_regions
 from fftscape.stages.references import on_grid
 from fftscape.stages.regions import find_regions
 from fftscape.stages.scan_lines import Lines, noisy_lines, without_lines
@@ -22,6 +22,8 @@ from fftscape.stages.windows import packed, sparse_grid, survey_grid, thinned, w
 # Windows, and values of their spectra, from which a scree plot is computed at most.
 _MOST_WINDOWS = 5000
 _MOST_VALUES = 1 << 25
+# With fewer windows side by side, two regions that are wide enough and a boundary between them hardly find room.
+_FEWEST_SIDE_BY_SIDE = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +99,20 @@ class Survey:
         mine, its = (survey.regions.confidence or 0.0 for survey in (self, other))
         return self.regions.n_structures >= other.regions.n_structures and mine >= min(its, LEAST_CONFIDENCE)
 
+    @property
+    def is_at_a_loss(self) -> bool:
+        """Whether it shows one structure and is not sure of it."""
+        return self.is_used and self.regions.n_structures == 1 and self.scree.is_ambiguous
+
+    @property
+    def is_beyond_doubt(self) -> bool:
+        """Whether it shows several structures, and the same number with all thresholds."""
+        return self.is_used and self.regions.n_structures > 1 and self.regions.confidence == 1.0
+
+    def beside(self, other: Survey) -> Survey:
+        """Return it with the confidence that windows of the other's size leave of it."""
+        return replace(self, scree=doubted(self.scree, other.scree, other.grid.size)) if self.is_used else self
+
     def spectra_on(self, grid: WindowGrid, settings: SpectraSettings) -> Spectra | None:
         """Return the survey's spectra where those of these windows, made in this way, are the same."""
         own = self.grid
@@ -137,7 +153,11 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     scree = scree_beside_noise(ground.image, spectra.grid, spectra_settings, settings)
     noisy = noisy_lines(ground.image.data, spectra.grid)
     regions = find_regions(without_lines(spectra, noisy), directions_above_noise(scree), settings.regions)
-    return Survey(with_regions(scree, regions, settings.rank), regions, spectra, noisy)
+    scree = with_regions(scree, regions, settings.rank)
+    side_by_side = min(length / side for length, side in zip(spectra.grid.image_shape, spectra.grid.size, strict=True))
+    if regions.n_structures == 1 and side_by_side < _FEWEST_SIDE_BY_SIDE and settings.rank.n_components == "auto":
+        scree = unsure(scree, side_by_side)
+    return Survey(scree, regions, spectra, noisy)
 
 
 def scree_beside_noise(image: Image, grid: WindowGrid, spectra: SpectraSettings, settings: Settings) -> Scree:
