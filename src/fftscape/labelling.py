@@ -8,9 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from fftscape.compute.moments import cell_moments
+from fftscape.compute.pixels import scale_of
 from fftscape.model.records import Segmentation, WindowGrid
 from fftscape.model.settings import Settings, SpectraSettings
-from fftscape.stages.segmentation import Assignment, Placed, near_boundaries, segment, sharpened
+from fftscape.stages.segmentation import Assignment, Placed, near_boundaries, outline_cell, outlined, segment, sharpened
 from fftscape.stages.windows import survey_grid
 from fftscape.survey import Ground
 
@@ -69,12 +71,27 @@ def _sharpened(ground: Ground, assignment: Assignment, part: tuple[slice, slice]
         if better is None:
             break
         here = better
+    if len(present) > 1:
+        here = _outlined(ground, here, replace(assignment, distances=assignment.distances[present]), part)
     if here.grid is assignment.grid:  # nothing was placed anew
         return assignment
     # Components that are nowhere near are as far as others that are out of reach.
     distances = np.full((count, *here.grid.shape), 2 * here.distances.max(), here.distances.dtype)
     distances[present] = here.distances
     return replace(here, distances=distances)
+
+
+def _outlined(ground: Ground, finest: Assignment, coarsest: Assignment, part: tuple[slice, slice]) -> Assignment:
+    """Draw the outlines of what is loud beside something quiet in, to where its power ends."""
+    pixels = ground.image.data
+    rows, columns = (_clipped(along, length) for along, length in zip(part, pixels.shape, strict=True))
+    cell = outline_cell(finest, (rows.stop - rows.start) * (columns.stop - columns.start))
+    cells = cell_moments(pixels, scale_of(pixels, centred=True), ground.usable, cell, (rows, columns))
+    return outlined(finest, coarsest, cells)
+
+
+def _clipped(part: slice, length: int) -> slice:
+    return slice(max(part.start, 0), min(part.stop, length))
 
 
 def _parts(length: int) -> list[slice]:

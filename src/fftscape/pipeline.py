@@ -45,6 +45,7 @@ from fftscape.preparation import (
     WindowLike,
     as_image,
     check_number,
+    finest_windows,
     laid_grid,
     resolve_settings,
     usable_pixels,
@@ -377,7 +378,8 @@ def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: 
     if prepared is None:
         forget()  # there need not be room for both
         chosen, prepared = _prepared(image, chosen, finer, room, backend)
-        remember(image, chosen, room, backend, prepared)
+        alone = None if prepared.survey is None else replace(prepared.survey, other=None)
+        remember(image, chosen, room, backend, replace(prepared, survey=alone))
     notes.extend(prepared.notes)
     ground, spectra = Ground(image, prepared.usable, room, backend), prepared.spectra
     survey = None if prepared.survey is None else replace(prepared.survey, rank=chosen.rank)
@@ -448,15 +450,24 @@ def _number(
 def _finer(
     ground: Ground, settings: Settings, survey: Survey, finer: Settings, notes: Notes
 ) -> tuple[Settings, Survey]:
-    """Take the smaller window that the advisor named if it shows as many structures: it resolves them better."""
-    other = surveyed(ground, finer)
-    if not other.shows_as_much_as(survey):
-        return settings, survey
-    found, there = survey.regions.n_structures, other.regions.n_structures
-    height, width = other.grid.size
+    """Take the smaller window that the advisor named if it shows as many structures: it resolves them better.
+
+    Where neither shows any, and both are at a loss, half of it again is asked: things smaller than a window.
+    """
+    first, chosen, survey = survey, settings, surveyed(ground, finer)
+    if survey.shows_as_much_as(first):
+        chosen = finer
+    else:
+        finest = finest_windows(finer, ground.image.shape) if first.is_at_a_loss and survey.is_at_a_loss else None
+        last = None if finest is None else surveyed(ground, finest)
+        if finest is None or last is None or not last.is_beyond_doubt:
+            return settings, first.beside(survey)
+        chosen, survey = finest, last
+    found, there = first.regions.n_structures, survey.regions.n_structures
+    height, width = survey.grid.size
     more = f"it shows {there} structures instead of {found}" if there > found else "it shows them more sharply"
     notes.add(f"Window {height}x{width} px in the end: {more}.")
-    return finer, other
+    return chosen, survey.beside(first)
 
 
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:

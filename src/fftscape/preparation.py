@@ -26,6 +26,8 @@ WindowLike = int | tuple[int, int] | None
 
 # Of larger images, every second, third ... pixel along both axes is looked at for what was burned in.
 _MOST_PIXELS = 1 << 24
+# So many of the smallest windows are looked at, at most: more would take longer than all the rest.
+_MOST_FINEST = 1 << 15
 # Fewer windows than this cannot be compared with one another.
 _FEW_WINDOWS = 6
 
@@ -192,6 +194,33 @@ def with_windows(settings: Settings, image: Image, notes: Notes) -> tuple[Settin
     if settings.windows.step is None:
         notes.add("Step of a quarter of the window.")
     return _completed(settings, size), None if finer is None else _completed(settings, finer)
+
+
+def finest_windows(finer: Settings, shape: tuple[int, ...]) -> Settings | None:
+    """Return settings with windows of half the size once more; None where these are too small, or too many for haste.
+
+    Parameters
+    ----------
+    finer : Settings
+        With window and step.
+    shape : tuple of int
+        Rows and columns of the image.
+
+    Returns
+    -------
+    Settings or None
+        Complete.
+    """
+    assert finer.windows.size is not None
+    assert finer.windows.step is not None
+    size = advisor.halved(finer.windows.size)
+    if size is None:
+        return None
+    step = advisor.usual_step(size)
+    if shape[0] // step[0] * (shape[1] // step[1]) > _MOST_FINEST:
+        return None
+    given = finer.windows.step
+    return merged(finer, {"windows": {"size": size, "step": (min(step[0], given[0]), min(step[1], given[1]))}})
 
 
 def _bridges(step: Pair | None, advice: WindowAdvice) -> bool:

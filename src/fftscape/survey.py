@@ -13,7 +13,14 @@ from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.image import Image
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
 from fftscape.model.settings import Backend, Pair, RankSettings, Settings, SpectraSettings, merged
-from fftscape.stages.rank import compute_scree, directions_above_noise, null_eigenvalues, with_regions
+from fftscape.stages.rank import (
+    compute_scree,
+    directions_above_noise,
+    doubted,
+    null_eigenvalues,
+    unsure,
+    with_regions,
+)
 from fftscape.stages.references import on_grid
 from fftscape.stages.regions import find_regions
 from fftscape.stages.scan_lines import Lines, noisy_lines, without_lines
@@ -23,6 +30,8 @@ from fftscape.stages.windows import packed, sparse_grid, survey_grid, thinned, w
 # Windows, and values of their spectra, from which a scree plot is computed at most.
 _MOST_WINDOWS = 5000
 _MOST_VALUES = 1 << 25
+# With fewer windows side by side, two regions that are wide enough and a boundary between them hardly find room.
+_FEWEST_SIDE_BY_SIDE = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +83,8 @@ class Survey:
         Of the survey.
     noisy : tuple of {'rows', 'columns'}
         Lines whose noise was left out when regions were looked for.
+    other : tuple of Scree and tuple of int, optional
+        What windows of another size show, and their size in pixels (y, x).
     """
 
     eigenvalues: Scree
@@ -81,11 +92,20 @@ class Survey:
     rank: RankSettings
     spectra: Spectra
     noisy: tuple[Lines, ...] = ()
+    other: tuple[Scree, Pair] | None = None
 
     @property
     def scree(self) -> Scree:
-        """Scree plot with the number of structures."""
-        return with_regions(self.eigenvalues, self.regions, self.rank)
+        """Scree plot with the number of structures, and how sure that is beside what another size shows."""
+        return self._own_scree if self.other is None else doubted(self._own_scree, *self.other)
+
+    @property
+    def _own_scree(self) -> Scree:
+        scree = with_regions(self.eigenvalues, self.regions, self.rank)
+        if self.regions.n_structures > 1 or self.rank.n_components != "auto":
+            return scree
+        side_by_side = min(length / side for length, side in zip(self.grid.image_shape, self.grid.size, strict=True))
+        return unsure(scree, side_by_side) if side_by_side < _FEWEST_SIDE_BY_SIDE else scree
 
     @property
     def grid(self) -> WindowGrid:
@@ -95,7 +115,7 @@ class Survey:
     @property
     def is_used(self) -> bool:
         """Whether the number that is used is the one that was found, and not set or limited by the user."""
-        return self.scree.n_components == self.regions.n_structures
+        return self._own_scree.n_components == self.regions.n_structures
 
     def shows_as_much_as(self, other: Survey) -> bool:
         """Tell whether this survey, of smaller windows, is the better one: several structures, no fewer, no doubt."""
@@ -105,6 +125,20 @@ class Survey:
             return True
         mine, its = (survey.regions.confidence or 0.0 for survey in (self, other))
         return self.regions.n_structures >= other.regions.n_structures and mine >= min(its, LEAST_CONFIDENCE)
+
+    @property
+    def is_at_a_loss(self) -> bool:
+        """Whether it shows one structure and is not sure of it."""
+        return self.is_used and self.regions.n_structures == 1 and self.scree.is_ambiguous
+
+    @property
+    def is_beyond_doubt(self) -> bool:
+        """Whether it shows several structures, and the same number with all thresholds."""
+        return self.is_used and self.regions.n_structures > 1 and self.regions.confidence == 1.0
+
+    def beside(self, other: Survey) -> Survey:
+        """Return it with the confidence that windows of the other's size leave of it."""
+        return replace(self, other=(other._own_scree, other.grid.size)) if self.is_used else self
 
     def spectra_on(self, grid: WindowGrid, settings: SpectraSettings) -> Spectra | None:
         """Return the survey's spectra where those of these windows, made in this way, are the same."""

@@ -127,3 +127,11 @@ def test_nothing_is_divided_without_a_direction_above_noise_or_with_higher_deman
     assert parts_of(image, directions=0)[0].max() == 0
     assert parts_of(image, contrast=1000.0)[0].max() == 0
     assert parts_of(image, half_width=9.0)[0].max() == 0
+
+
+@pytest.mark.parametrize(("contrasts", "count"), [((3.0, 7.0, 4.0), 3), ((3.0, 3.5, 7.0), 1), ((2.8, 7.0, 7.0), 1)])
+def test_one_boundary_of_several_may_have_less_contrast(contrasts, count, monkeypatch):
+    image = np.choose(thirds(), [grating(6, 10), grating(6, 60), grating(9, 100)]) + noise()
+    measured = iter(contrasts)
+    monkeypatch.setattr(parts, "contrast", lambda *_: next(measured, 0.0))
+    assert parts_of(image)[0].max() + 1 == count

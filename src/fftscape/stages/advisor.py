@@ -26,6 +26,8 @@ _COMFORTABLE = 48
 _NOISE_QUANTILE = 0.2
 _LEAST_TEXTURE = 0.5
 _SMALLEST, _LARGEST = 16, 256
+# Things in a texture may be smaller than any window that describes it.
+_SMALLEST_FINER = 12
 _STEPS_PER_WINDOW = 4
 # The spectrum of one tile of a texture is speckle; the mean over several is its shape.
 _LARGEST_TILE = 512
@@ -89,8 +91,7 @@ def suggest_window(image: Image) -> WindowAdvice:
     if np.isnan(period):
         size, reasons = _texture_window(image, largest)
         # How wide a texture's regions are, which no spectrum of the whole image tells, decides between two sizes.
-        if min(size) // 2 >= _SMALLEST:
-            finer = size[0] // 2, size[1] // 2
+        finer = halved(size)
     else:
         height, width = (_nearest_size(_wanted(length, shortest), largest) for length in periods)
         size = height, width
@@ -157,6 +158,28 @@ def usual_step(size: Pair) -> Pair:
     (16, 1)
     """
     return max(1, size[0] // _STEPS_PER_WINDOW), max(1, size[1] // _STEPS_PER_WINDOW)
+
+
+def halved(size: Pair) -> Pair | None:
+    """Return half of a window, which resolves regions of a texture better; None where it would be too small.
+
+    Parameters
+    ----------
+    size : tuple of int
+        In pixels, (y, x).
+
+    Returns
+    -------
+    tuple of int or None
+        In pixels, (y, x).
+
+    Examples
+    --------
+    >>> halved((36, 36)), halved((18, 18))
+    ((18, 18), None)
+    """
+    half = size[0] // 2, size[1] // 2
+    return half if min(half) >= _SMALLEST_FINER else None
 
 
 def _nearest_size(wanted: float, largest: int) -> int:

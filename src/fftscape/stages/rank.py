@@ -224,6 +224,61 @@ def with_regions(scree: Scree, regions: Regions, settings: RankSettings) -> Scre
     )
 
 
+def doubted(scree: Scree, other: Scree, size: tuple[int, int]) -> Scree:
+    """Let the confidence be that of two surveys, by windows of two sizes: the size is one more threshold.
+
+    Parameters
+    ----------
+    scree : Scree
+        With the number that is used.
+    other : Scree
+        Of windows of another size.
+    size : tuple of int
+        Their size in pixels, (y, x).
+
+    Returns
+    -------
+    Scree
+        With the mean of the confidence that both have in the number, and the other's numbers among the alternatives.
+    """
+    if scree.confidence is None or other.confidence is None:
+        return scree
+    number, there = scree.n_components, other.n_components
+    agreeing = other.confidence
+    if there != number:
+        agreeing = (1 - agreeing) / len(other.alternatives) if number in other.alternatives else 0.0
+    doubtful = replace(
+        scree,
+        confidence=(scree.confidence + agreeing) / 2,
+        alternatives=tuple(sorted({*scree.alternatives, there, *other.alternatives} - {number})),
+    )
+    said = [] if there == number else [f"Windows of {size[0]}x{size[1]} px show {there}."]
+    if doubtful.is_ambiguous and not scree.is_ambiguous:
+        said.append("Ambiguous: it hangs on the window.")
+    return replace(doubtful, reason=" ".join([scree.reason, *said]))
+
+
+def unsure(scree: Scree, windows: float) -> Scree:
+    """Take back the confidence in a single structure where hardly more than one could have been seen.
+
+    Parameters
+    ----------
+    scree : Scree
+        With one structure.
+    windows : float
+        How many windows lie side by side along the shorter side.
+
+    Returns
+    -------
+    Scree
+        With the confidence of a guess.
+    """
+    if scree.confidence is None:
+        return scree
+    said = f"Ambiguous: only {windows:.1f} windows fit side by side, too few to see both sides of a boundary."
+    return replace(scree, confidence=min(scree.confidence, _DISAGREEING), reason=f"{scree.reason} {said}")
+
+
 def _sentences(scree: Scree, regions: Regions, settings: RankSettings) -> list[str]:
     directions, found = directions_above_noise(scree), regions.n_structures
     stand = f"{directions} eigenvalue{' stands' if directions == 1 else 's stand'} above those of white noise"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.executors import for_each, ordered
+from fftscape.compute.moments import Moments
 from fftscape.compute.scores import leading_scores, whitening
 from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
@@ -33,6 +35,18 @@ _PATCH_EVERY = 3
 _PLACE = 0.1
 # Rows of pixels that are worked on at a time.
 _BAND = 64
+# A structure is loud beside another that has less than this part of its power: by their spectra, of unit norm, windows
+# are its own while they hold a tenth of it.
+_LOUD = 10.0
+# Outlines are looked for in cells, and with a smoothing (sigma), of such parts of the finest windows; cells at most.
+_CELL, _OUTLINE_SMOOTHING, _MOST_CELLS = 1 / 12, 1 / 16, 1 << 22
+# A place is quiet up to this part of the way from the quiet structure's amplitude to the loud one's. Half of the power,
+# 0.7, would be right for even structures, but speckles of uneven ones come close to the ground.
+_QUIET = 0.25
+# Outlines are drawn in by so much at most, in windows of the coarsest scale.
+_OUTLINE_REACH = 1.0
+# Levels are means around a place with this Gaussian sigma, in windows; far away that over everywhere.
+_NEIGHBOURHOOD, _FAR_WEIGHT = 1.5, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +59,18 @@ class Assignment:
         The windows.
     distances : ndarray of float, shape (component, window_y, window_x)
         Non-negative; the nearest component is the window's own.
+    resolution : tuple of int, optional
+        Size in pixels, (y, x), of the windows on which it rests, where these are not the grid's.
     """
 
     grid: WindowGrid
     distances: FloatArray
+    resolution: tuple[int, int] | None = None
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Size in pixels, (y, x), of the windows on which it rests."""
+        return self.resolution or self.grid.size
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,6 +210,117 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
     return Assignment(grid, np.where(near, distances, distances.max() * 2))
 
 
+def outlined(assignment: Assignment, coarsest: Assignment, cells: Moments) -> Assignment:
+    """Draw the outlines of loud structures in, to where their power ends.
+
+    Spectra have unit norm, so that a window which a bright object only just touches looks like the object.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        From the smallest windows that were believed.
+    coarsest : Assignment
+        Of the same components, from the windows that found them.
+    cells : Moments
+        Of small cells (`outline_cell`) all over the place.
+
+    Returns
+    -------
+    Assignment
+        On the cells; the one given where no component is loud beside another.
+
+    Notes
+    -----
+    The mean of (pixel - level)^2 over a window, with the quieter structure's mean as the level, grows linearly with
+    the part of the window that the louder one fills, whether this differs by its contrast or by its brightness.
+    Places of the louder one that are as quiet as the other, and connected with it, become the other's.
+    """
+    pairs = list(_loud_beside_quiet(cells.over(coarsest.grid), coarsest))
+    if not pairs:
+        return assignment
+    places = cells.grid.centres_y, cells.grid.centres_x
+    distances = resampled(assignment, *places)
+    distances /= np.maximum(np.partition(distances, 1, axis=0)[:2].sum(axis=0), 1e-12)
+    labels = distances.argmin(axis=0)
+    near = within_reach(labels, len(distances), _coarse_span(coarsest, cells.grid), _OUTLINE_REACH)
+    here = cells.smoothed((_OUTLINE_SMOOTHING * assignment.window[0], _OUTLINE_SMOOTHING * assignment.window[1]))
+    for quiet, loud, levels in pairs:
+        about, low, high, inside = resampled(Assignment(coarsest.grid, levels), *places)
+        loudness = (np.sqrt(here.about(about)) - low) / np.maximum(high - low, 1e-12)
+        if np.mean(loudness[inside > 0.5] < _QUIET) >= _RELIABLE:
+            _draw_in(distances, loudness, labels, near, quiet, loud)
+    return Assignment(cells.grid, distances, assignment.window)
+
+
+def outline_cell(assignment: Assignment, area: int) -> tuple[int, int]:
+    """Choose the cells in which outlines are looked for.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        From the smallest windows that were believed.
+    area : int
+        Of all cells together, in pixels.
+
+    Returns
+    -------
+    tuple of int
+        Size of a cell in pixels, (y, x).
+    """
+    least = int(np.ceil(np.sqrt(area / _MOST_CELLS)))
+    height, width = (max(1, least, int(_CELL * length)) for length in assignment.window)
+    return height, width
+
+
+def _loud_beside_quiet(windows: Moments, coarsest: Assignment) -> Iterator[tuple[int, int, FloatArray]]:
+    """Yield each quiet and loud component with maps: the quiet one's level, both amplitudes about it, its inside."""
+    grid, count = coarsest.grid, len(coarsest.distances)
+    labels = coarsest.distances.argmin(axis=0)
+    insides = [deep_inside(labels == index, grid.span, grid.valid) for index in range(count)]
+    if not all(inside.any() for inside in insides):
+        return
+    around = [_around(windows, inside) for inside in insides]
+    noise = [np.median(own.about(own.mean)[inside]) for own, inside in zip(around, insides, strict=True)]
+    for quiet, loud in permutations(range(count), 2):
+        if noise[quiet] >= noise[loud]:
+            continue
+        level = around[quiet].mean
+        low, high = around[quiet].about(level), around[loud].about(level)
+        if np.median(high[insides[loud]]) >= _LOUD * np.median(low[insides[quiet]]):
+            yield quiet, loud, np.stack([level, np.sqrt(low), np.sqrt(high), insides[quiet]])
+
+
+def _around(windows: Moments, inside: BoolArray) -> Moments:
+    """Return the means of a component's windows around each place."""
+    from scipy.ndimage import gaussian_filter
+
+    sigma = [_NEIGHBOURHOOD * steps for steps in windows.grid.span]
+    weight = gaussian_filter(inside.astype(np.float64), sigma) + _FAR_WEIGHT
+    mean, square = (
+        (gaussian_filter(np.where(inside, values, 0.0), sigma) + _FAR_WEIGHT * values[inside].mean()) / weight
+        for values in (windows.mean, windows.square)
+    )
+    return replace(windows, mean=mean, square=square)
+
+
+def _draw_in(
+    distances: FloatArray, loudness: FloatArray, labels: IntArray, near: BoolArray, quiet: int, loud: int
+) -> None:
+    """Give a loud component's places near the quiet one to this as far as they are quiet and connected with it."""
+    from scipy.ndimage import label
+
+    ground = labels == quiet
+    quietly = loudness < _QUIET
+    parts, count = label(near[quiet] & (ground | ((labels == loud) & quietly)))
+    reached = np.zeros(count + 1, bool)
+    reached[parts[ground]] = True
+    reached[0] = False
+    # The border lies where both are as far, halfway on this scale.
+    own = np.clip(loudness / (2 * _QUIET), 0, 1)
+    told = (near[quiet] & (labels == loud) & (reached[parts] | ~quietly)) | (near[loud] & ground & quietly)
+    distances[quiet][told], distances[loud][told] = own[told], 1 - own[told]
+
+
 def segment(pieces: Iterable[Placed], count: int, covering: WindowGrid) -> Segmentation:
     """Assign each pixel to its nearest component.
 
@@ -215,7 +348,7 @@ def segment(pieces: Iterable[Placed], count: int, covering: WindowGrid) -> Segme
     side, resolution = 0.0, 0.0
     for piece in pieces:
         _draw(piece, labels, margin)
-        height, width = piece.assignment.grid.size
+        height, width = piece.assignment.window
         side, resolution = max(side, float(np.sqrt(height * width))), max(resolution, float(max(height, width)))
     for_each(lambda band: _erase(~covered_pixels(covering, band), labels[band], margin[band]), bands)
     found = list(ordered(lambda band: _counted(labels, band, count), bands))
