@@ -8,11 +8,20 @@ from itertools import pairwise
 
 import numpy as np
 
-from fftscape.compute.moments import cell_moments
-from fftscape.compute.pixels import scale_of
+from fftscape.compute.moments import Moments, cell_moments
 from fftscape.model.records import Segmentation, WindowGrid
 from fftscape.model.settings import Settings, SpectraSettings
-from fftscape.stages.segmentation import Assignment, Placed, near_boundaries, outline_cell, outlined, segment, sharpened
+from fftscape.stages.segmentation import (
+    Assignment,
+    Placed,
+    level_cell,
+    loud_beside_quiet,
+    near_boundaries,
+    outline_cell,
+    outlined,
+    segment,
+    sharpened,
+)
 from fftscape.stages.windows import survey_grid
 from fftscape.survey import Ground
 
@@ -85,9 +94,14 @@ def _outlined(ground: Ground, finest: Assignment, coarsest: Assignment, part: tu
     """Draw the outlines of what is loud beside something quiet in, to where its power ends."""
     pixels = ground.image.data
     rows, columns = (_clipped(along, length) for along, length in zip(part, pixels.shape, strict=True))
-    cell = outline_cell(finest, (rows.stop - rows.start) * (columns.stop - columns.start))
-    cells = cell_moments(pixels, scale_of(pixels, centred=True), ground.usable, cell, (rows, columns))
-    return outlined(finest, coarsest, cells)
+
+    def cells(size: tuple[int, int]) -> Moments:
+        return cell_moments(pixels, ground.centred, ground.usable, size, (rows, columns))
+
+    pairs = loud_beside_quiet(cells(level_cell(coarsest)).over(coarsest.grid), coarsest)
+    if not pairs:
+        return finest
+    return outlined(finest, coarsest, pairs, cells(outline_cell(finest, pixels[rows, columns].size)))
 
 
 def _clipped(part: slice, length: int) -> slice:

@@ -59,7 +59,6 @@ from fftscape.stages.rank import compute_scree
 from fftscape.stages.references import agreement, mean_spectra
 from fftscape.stages.rotation import joined, said, same_rings
 from fftscape.stages.segmentation import assigned_by_labels, assigned_by_loadings
-from fftscape.stages.spectra import without_blank_windows
 from fftscape.survey import Ground, Survey, scree_beside_noise, surveyed
 
 if TYPE_CHECKING:
@@ -416,8 +415,7 @@ def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | 
     grid = laid_grid(ground.usable, settings, notes)
     spectra = None if survey is None else survey.spectra_on(grid, settings.spectra)
     if spectra is None:
-        with_one = without_blank_windows(ground.image.data, grid, settings.spectra)
-        spectra = ground.spectra(with_one, settings.spectra)
+        spectra = ground.spectra(ground.without_blank_windows(grid, settings.spectra), settings.spectra)
     blank = grid.n_valid - spectra.grid.n_valid
     if blank:
         notes.warn(f"{blank} of {grid.valid.size} windows are blank and take no part.", OddImageWarning)

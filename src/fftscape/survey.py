@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from fftscape.compute.executors import is_spread
 from fftscape.compute.half_plane import n_features
+from fftscape.compute.pixels import Scale, scale_of
 from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.image import Image
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
@@ -55,16 +56,34 @@ class Ground:
     room: int
     backend: Backend = "numpy"
 
+    @cached_property
+    def centred(self) -> Scale:
+        """Scale of the pixels, counted from their mean."""
+        return scale_of(self.image.data, centred=True)
+
+    @cached_property
+    def _from_zero(self) -> Scale:
+        return scale_of(self.image.data, centred=False)
+
+    def scale(self, settings: SpectraSettings) -> Scale:
+        """Return the scale of the pixels for spectra that are made so."""
+        return self.centred if settings.remove_mean else self._from_zero
+
     def spectra(self, grid: WindowGrid, settings: SpectraSettings) -> Spectra:
         """Return the spectra of the windows that are valid in a grid."""
         room = 0 if is_spread() else self.room
-        return spectra_within(room, self.image.data, grid, settings, self.backend)
+        return spectra_within(room, self.image.data, grid, settings, self.scale(settings), self.backend)
+
+    def without_blank_windows(self, grid: WindowGrid, settings: SpectraSettings) -> WindowGrid:
+        """Leave out windows that have no spectrum."""
+        return without_blank_windows(self.image.data, grid, settings, self.scale(settings))
 
     def held(self, spectra: Spectra) -> LocalSpectra:
         """Return spectra that are in memory: all of them or, where they are too many, an even part."""
         if isinstance(spectra, LocalSpectra):
             return spectra
-        return local_spectra(self.image.data, thinned(spectra.grid, _most(spectra.grid)), spectra.settings)
+        part = thinned(spectra.grid, _most(spectra.grid))
+        return local_spectra(self.image.data, part, spectra.settings, self.scale(spectra.settings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,10 +194,10 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     spectra_settings, grid = SpectraSettings(), survey_grid(ground.usable, size)
     # What is free of gaps may be so small that windows fit in, but none of the survey.
     grid = grid if grid.valid.any() else window_grid(ground.usable, size, step)
-    grid = without_blank_windows(ground.image.data, grid, spectra_settings)
+    grid = ground.without_blank_windows(grid, spectra_settings)
     spectra = ground.spectra(grid, spectra_settings)
     eigenvalues = scree_beside_noise(spectra, merged(settings, {"rank": {"n_components": "auto"}}).rank)
-    noisy = noisy_lines(ground.image.data, spectra.grid)
+    noisy = noisy_lines(ground.image.data, spectra.grid, ground.centred)
     regions = find_regions(without_lines(spectra, noisy), directions_above_noise(eigenvalues), settings.regions)
     return Survey(eigenvalues, regions, settings.rank, spectra, noisy)
 

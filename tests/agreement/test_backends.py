@@ -44,7 +44,7 @@ def data():
 def test_spectra(torch, data, size, settings):
     grid = window_grid(np.isfinite(data), size, (7, 9))
     held = local_spectra(data, grid, settings).values
-    there = spectra_within(2**40, data, grid, settings, TORCH)
+    there = spectra_within(2**40, data, grid, settings, backend=TORCH)
     for chosen in (slice(None), slice(3, 9), np.array([0, 5, 11]), slice(4, 4)):
         np.testing.assert_allclose(there.rows(chosen), held[chosen], atol=2e-5 * held.max())
     if settings.remove_mean:

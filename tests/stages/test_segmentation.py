@@ -11,6 +11,7 @@ from fftscape.stages.segmentation import (
     assigned_by_labels,
     assigned_by_loadings,
     covered_pixels,
+    loud_beside_quiet,
     near_boundaries,
     outline_cell,
     outlined,
@@ -159,7 +160,9 @@ def drawn_in(image, assignment):
     cell = outline_cell(assignment, image.size)
     parts = slice(0, image.shape[0]), slice(0, image.shape[1])
     scale = scale_of(image, centred=True)
-    return outlined(assignment, assignment, cell_moments(image, scale, np.ones(image.shape, bool), cell, parts))
+    cells = cell_moments(image, scale, np.ones(image.shape, bool), cell, parts)
+    pairs = loud_beside_quiet(cells.over(assignment.grid), assignment)
+    return outlined(assignment, assignment, pairs, cells) if pairs else assignment
 
 
 def test_outlines_of_bright_things_are_drawn_in():

@@ -280,14 +280,20 @@ def _keep_own_files(old: Path, new: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Bring every file and every folder to the disk."""
+    """Bring every file and every folder to the disk; a folder after all that is in it."""
     places = list(os.walk(folder, topdown=False))
     files = [os.path.join(place, name) for place, _, names in places for name in sorted(names)]
-    files = [path for path in files if not os.path.islink(path)]
+    by_depth: dict[int, list[str]] = {}
+    for place, _, _ in places:
+        by_depth.setdefault(place.count(os.sep), []).append(place)
+    rounds = [
+        [path for path in files if not os.path.islink(path)],
+        *(by_depth[depth] for depth in sorted(by_depth)[::-1]),
+    ]
     # Several at a time, because a disk brings home together what waits for it: a store has a hundred small files.
     with ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
-        for _ in pool.map(_sync_one, [*files, *(place for place, _, _ in places)]):
-            pass  # an error of any of them is raised here
+        for paths in rounds:
+            list(pool.map(_sync_one, paths))  # an error of any of them is raised here
 
 
 def _sync_one(path: str | os.PathLike[str]) -> None:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fftscape.compute.executors import ordered
 from fftscape.compute.half_plane import half_plane_weights
-from fftscape.compute.pixels import scale_of
+from fftscape.compute.pixels import Scale, scale_of
 from fftscape.compute.tapers import taper
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.mapped import release
@@ -39,7 +39,7 @@ _FEWEST_PAIRS = 6
 _TINY = 1e-30
 
 
-def noisy_lines(data: npt.NDArray[Any], grid: WindowGrid) -> tuple[Lines, ...]:
+def noisy_lines(data: npt.NDArray[Any], grid: WindowGrid, scale: Scale | None = None) -> tuple[Lines, ...]:
     """Tell whether rows or columns of an image have offsets of their own.
 
     Parameters
@@ -48,6 +48,8 @@ def noisy_lines(data: npt.NDArray[Any], grid: WindowGrid) -> tuple[Lines, ...]:
         Pixel values of any real dtype.
     grid : WindowGrid
         Windows at regular steps; those side by side are looked at.
+    scale : Scale, optional
+        Of the whole image, where it is known.
 
     Returns
     -------
@@ -65,7 +67,9 @@ def noisy_lines(data: npt.NDArray[Any], grid: WindowGrid) -> tuple[Lines, ...]:
     """
     if min(grid.size) < 2 * _BESIDE[1]:
         return ()
-    rows, columns = (_strength(lines) >= _STRENGTH for lines in _axes(data, grid))
+    rows, columns = (
+        _strength(lines) >= _STRENGTH for lines in _axes(data, grid, scale or scale_of(data, centred=True))
+    )
     return (*(("rows",) if rows else ()), *(("columns",) if columns else ()))
 
 
@@ -169,12 +173,11 @@ class _Axis:
     valid: BoolArray
 
 
-def _axes(data: npt.NDArray[Any], grid: WindowGrid) -> tuple[_Axis, _Axis]:
+def _axes(data: npt.NDArray[Any], grid: WindowGrid, scale: Scale) -> tuple[_Axis, _Axis]:
     """Transform windows that hardly overlap along rows and along columns, one row of windows at a time."""
     rows, columns = (np.arange(0, length, span) for length, span in zip(grid.shape, grid.span, strict=True))
     valid = grid.valid[np.ix_(rows, columns)]
     found: tuple[list[_Row], list[_Row]] = ([], [])
-    scale = scale_of(data, centred=True)
 
     def work(index: int) -> tuple[_Row, _Row]:
         top = grid.origins_y[rows[index]]

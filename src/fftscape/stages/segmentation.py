@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import permutations
 
@@ -38,6 +38,8 @@ _BAND = 64
 # A structure is loud beside another that has less than this part of its power: by their spectra, of unit norm, windows
 # are its own while they hold a tenth of it.
 _LOUD = 10.0
+# Levels are measured in so many cells along each side of a window.
+_CELLS_PER_WINDOW = 8
 # Outlines are looked for in cells, and with a smoothing (sigma), of such parts of the finest windows; cells at most.
 _CELL, _OUTLINE_SMOOTHING, _MOST_CELLS = 1 / 12, 1 / 16, 1 << 22
 # A place is quiet up to this part of the way from the quiet structure's amplitude to the loud one's. Half of the power,
@@ -71,6 +73,23 @@ class Assignment:
     def window(self) -> tuple[int, int]:
         """Size in pixels, (y, x), of the windows on which it rests."""
         return self.resolution or self.grid.size
+
+
+@dataclass(frozen=True, eq=False)
+class LoudBesideQuiet:
+    """A component with far more power than another.
+
+    Parameters
+    ----------
+    quiet, loud : int
+        Numbers of the components.
+    levels : ndarray, shape (4, window_y, window_x)
+        The quiet one's level, the amplitudes of the quiet and the loud one about it, and 1 deep inside the quiet one.
+    """
+
+    quiet: int
+    loud: int
+    levels: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +229,7 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
     return Assignment(grid, np.where(near, distances, distances.max() * 2))
 
 
-def outlined(assignment: Assignment, coarsest: Assignment, cells: Moments) -> Assignment:
+def outlined(assignment: Assignment, coarsest: Assignment, pairs: list[LoudBesideQuiet], cells: Moments) -> Assignment:
     """Draw the outlines of loud structures in, to where their power ends.
 
     Spectra have unit norm, so that a window which a bright object only just touches looks like the object.
@@ -221,13 +240,15 @@ def outlined(assignment: Assignment, coarsest: Assignment, cells: Moments) -> As
         From the smallest windows that were believed.
     coarsest : Assignment
         Of the same components, from the windows that found them.
+    pairs : list of LoudBesideQuiet
+        At least one.
     cells : Moments
         Of small cells (`outline_cell`) all over the place.
 
     Returns
     -------
     Assignment
-        On the cells; the one given where no component is loud beside another.
+        On the cells.
 
     Notes
     -----
@@ -235,17 +256,15 @@ def outlined(assignment: Assignment, coarsest: Assignment, cells: Moments) -> As
     the part of the window that the louder one fills, whether this differs by its contrast or by its brightness.
     Places of the louder one that are as quiet as the other, and connected with it, become the other's.
     """
-    pairs = list(_loud_beside_quiet(cells.over(coarsest.grid), coarsest))
-    if not pairs:
-        return assignment
     places = cells.grid.centres_y, cells.grid.centres_x
     distances = resampled(assignment, *places)
     distances /= np.maximum(np.partition(distances, 1, axis=0)[:2].sum(axis=0), 1e-12)
     labels = distances.argmin(axis=0)
     near = within_reach(labels, len(distances), _coarse_span(coarsest, cells.grid), _OUTLINE_REACH)
     here = cells.smoothed((_OUTLINE_SMOOTHING * assignment.window[0], _OUTLINE_SMOOTHING * assignment.window[1]))
-    for quiet, loud, levels in pairs:
-        about, low, high, inside = resampled(Assignment(coarsest.grid, levels), *places)
+    for pair in pairs:
+        quiet, loud = pair.quiet, pair.loud
+        about, low, high, inside = resampled(Assignment(coarsest.grid, pair.levels), *places)
         loudness = (np.sqrt(here.about(about)) - low) / np.maximum(high - low, 1e-12)
         if np.mean(loudness[inside > 0.5] < _QUIET) >= _RELIABLE:
             _draw_in(distances, loudness, labels, near, quiet, loud)
@@ -272,13 +291,33 @@ def outline_cell(assignment: Assignment, area: int) -> tuple[int, int]:
     return height, width
 
 
-def _loud_beside_quiet(windows: Moments, coarsest: Assignment) -> Iterator[tuple[int, int, FloatArray]]:
-    """Yield each quiet and loud component with maps: the quiet one's level, both amplitudes about it, its inside."""
+def level_cell(assignment: Assignment) -> tuple[int, int]:
+    """Return the size in pixels, (y, x), of cells in which the levels of windows are measured."""
+    height, width = assignment.grid.size
+    return max(1, height // _CELLS_PER_WINDOW), max(1, width // _CELLS_PER_WINDOW)
+
+
+def loud_beside_quiet(windows: Moments, coarsest: Assignment) -> list[LoudBesideQuiet]:
+    """Find the components that have far more power than others.
+
+    Parameters
+    ----------
+    windows : Moments
+        Of the windows that found the components.
+    coarsest : Assignment
+        Of these windows.
+
+    Returns
+    -------
+    list of LoudBesideQuiet
+        Empty where the power of all is alike.
+    """
     grid, count = coarsest.grid, len(coarsest.distances)
     labels = coarsest.distances.argmin(axis=0)
     insides = [deep_inside(labels == index, grid.span, grid.valid) for index in range(count)]
     if not all(inside.any() for inside in insides):
-        return
+        return []
+    found = []
     around = [_around(windows, inside) for inside in insides]
     noise = [np.median(own.about(own.mean)[inside]) for own, inside in zip(around, insides, strict=True)]
     for quiet, loud in permutations(range(count), 2):
@@ -287,7 +326,9 @@ def _loud_beside_quiet(windows: Moments, coarsest: Assignment) -> Iterator[tuple
         level = around[quiet].mean
         low, high = around[quiet].about(level), around[loud].about(level)
         if np.median(high[insides[loud]]) >= _LOUD * np.median(low[insides[quiet]]):
-            yield quiet, loud, np.stack([level, np.sqrt(low), np.sqrt(high), insides[quiet]])
+            levels = np.stack([level, np.sqrt(low), np.sqrt(high), insides[quiet]])
+            found.append(LoudBesideQuiet(quiet, loud, levels))
+    return found
 
 
 def _around(windows: Moments, inside: BoolArray) -> Moments:

@@ -123,7 +123,12 @@ def local_spectra(
 
 
 def spectra_within(
-    room: int, data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSettings, backend: Backend = "numpy"
+    room: int,
+    data: npt.NDArray[Any],
+    grid: WindowGrid,
+    settings: SpectraSettings,
+    scale: Scale | None = None,
+    backend: Backend = "numpy",
 ) -> Spectra:
     """Return the spectra of the valid windows, held if there is room for them and else streamed.
 
@@ -131,7 +136,7 @@ def spectra_within(
     ----------
     room : int
         Bytes that they may take.
-    data, grid, settings
+    data, grid, settings, scale
         As in `local_spectra`.
     backend : {'numpy', 'torch', 'cupy'}
         What they are computed with. Others than NumPy stream always: they compute faster than they are copied to.
@@ -141,14 +146,16 @@ def spectra_within(
     Spectra
         The same values either way.
     """
-    scale = scale_of(data, centred=settings.remove_mean)
+    scale = scale or scale_of(data, centred=settings.remove_mean)
     needed = grid.n_valid * n_features(grid.size) * np.dtype(np.float32).itemsize
     if needed > room or backend != "numpy":
         return StreamedSpectra(data, grid, settings, scale, backend)
     return local_spectra(data, grid, settings, scale)
 
 
-def without_blank_windows(data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSettings) -> WindowGrid:
+def without_blank_windows(
+    data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSettings, scale: Scale | None = None
+) -> WindowGrid:
     """Leave out windows that have no spectrum, such as blank borders.
 
     Parameters
@@ -159,6 +166,8 @@ def without_blank_windows(data: npt.NDArray[Any], grid: WindowGrid, settings: Sp
         Where the windows lie.
     settings : SpectraSettings
         How spectra will be made.
+    scale : Scale, optional
+        Of the whole image, where it is known.
 
     Returns
     -------
@@ -166,7 +175,7 @@ def without_blank_windows(data: npt.NDArray[Any], grid: WindowGrid, settings: Sp
         Without the windows that have no contrast; unchanged where all are so, since a constant
         image is an answer of its own.
     """
-    scale = scale_of(data, centred=settings.remove_mean)
+    scale = scale or scale_of(data, centred=settings.remove_mean)
     suspected = replace(grid, valid=grid.valid & _nearly_flat(data, grid, scale))
     if not suspected.valid.any():
         return grid
