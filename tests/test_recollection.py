@@ -48,6 +48,15 @@ def test_another_number_is_what_a_fresh_analysis_gives(image, counted, number):
     assert again.n_components == (3 if number == 3 else again.scree.n_components)
 
 
+def test_boundaries_may_stay_where_the_windows_put_them(image, counted):
+    first = fs.analyze(image, window=48)
+    rough = first.with_components(2, sharpen=False)
+    assert (rough.settings.segmentation.sharpen, first.settings.segmentation.sharpen) == (False, True)
+    np.testing.assert_array_equal(rough.factors, first.with_components(2).factors)
+    assert (rough.labels != first.with_components(2).labels).any()
+    assert len(counted) == 1
+
+
 def test_other_windows_or_settings_are_looked_at_anew(image, counted):
     fs.analyze(image, window=48)
     fs.analyze(image, window=40)

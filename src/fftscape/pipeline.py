@@ -38,7 +38,7 @@ from fftscape.model.records import (
     Segmentation,
     Spectra,
 )
-from fftscape.model.settings import Backend, Preset, Settings
+from fftscape.model.settings import Backend, Preset, Settings, merged
 from fftscape.preparation import (
     ArrayLike,
     Notes,
@@ -192,7 +192,7 @@ class Analysis(AnalysisRecord):
         """
         return exchange.to_hyperspy(self)
 
-    def with_components(self, n_components: int | Literal["auto"]) -> Analysis:
+    def with_components(self, n_components: int | Literal["auto"], *, sharpen: bool | None = None) -> Analysis:
         """Describe the same image by another number of components.
 
         Right after the analysis this takes a fraction of its time: what does not depend on the number is kept until
@@ -202,6 +202,9 @@ class Analysis(AnalysisRecord):
         ----------
         n_components : int or 'auto'
             How many.
+        sharpen : bool, optional
+            Whether boundaries are placed anew with smaller windows, which takes most of the time; as the settings say
+            where left out. False is for trying numbers out.
 
         Returns
         -------
@@ -220,7 +223,8 @@ class Analysis(AnalysisRecord):
         >>> analysis.with_components(4).n_components
         4
         """
-        again = analyze(self.image, n_components=n_components, settings=self.settings)
+        wanted = {} if sharpen is None else {"segmentation": {"sharpen": sharpen}}
+        again = analyze(self.image, n_components=n_components, settings=merged(self.settings, wanted))
         return replace(again, notes=(f"Window and step as in the result with {self.n_components}.", *again.notes))
 
     def transform(self, image: Image | ArrayLike) -> Analysis:
