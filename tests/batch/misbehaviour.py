@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 
 from fftscape.batch import work
 from fftscape.batch.worker import READING
@@ -116,5 +117,9 @@ class Behaviour:
         return "said"
 
     @staticmethod
-    def bounds() -> tuple[str, int | None]:
-        return os.environ.get("OPENBLAS_NUM_THREADS", ""), executors._most_threads
+    def bounds() -> tuple[str, int, int | None]:
+        """Return what libraries are told, the most threads that any of them has, and how many share out blocks."""
+        import scipy.linalg  # noqa: F401  # brings another library for sums
+
+        of_libraries = max(library["num_threads"] for library in threadpoolctl.threadpool_info())
+        return os.environ.get("OPENBLAS_NUM_THREADS", ""), of_libraries, executors._most_threads

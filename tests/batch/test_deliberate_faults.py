@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -91,7 +93,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_noticed(tmp_path: Path, fault: str) -> None:
+def test_a_fault_is_noticed(tmp_path: Path, fault: str, record_property: Callable[[str, object], None]) -> None:
     file, right, wrong, tests = FAULTS[fault]
     for name in ("src", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -108,9 +110,11 @@ def test_a_fault_is_noticed(tmp_path: Path, fault: str) -> None:
     try:
         out, _ = process.communicate(timeout=SECONDS)
     except subprocess.TimeoutExpired:  # a test that does not end is noticed, too
+        record_property("noticed by", f"{tests}, which does not end")
         return
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     assert process.returncode == 1, out  # 1: a test failed; not that none was found
+    record_property("noticed by", ", ".join(re.findall(r"^FAILED (\S+)", out, re.MULTILINE)))
