@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -338,6 +339,29 @@ def test_signals_end_soon_keep_what_is_done_and_can_be_resumed(
     assert 1 <= len(done) < 30
     again = fftscape("run", done[0]["image"], "-o", output, *FAST)
     assert (again.returncode, "unchanged" in again.stdout) == (0, True)
+
+
+def has_begun_to_load(process: subprocess.Popen[str]) -> bool:
+    """Tell whether the process that workers are forked from is there, and so far that Python would hear of Ctrl-C."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            status = dict(line.split(":\t", 1) for line in (entry / "status").read_text().splitlines())
+            is_child = int(status["PPid"]) == process.pid and b"forkserver" in (entry / "cmdline").read_bytes()
+            if is_child and int(status["SigCgt"], 16) & 1 << signal.SIGINT - 1:
+                return True
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
+def test_ctrl_c_is_one_line_also_while_workers_load(good: Path, tmp_path: Path) -> None:
+    process = start_long_run(good, tmp_path / "out")
+    while not has_begun_to_load(process):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, out) == (130, "")
+    assert err == "fftscape: interrupted; run the same command again to go on.\n"
+    assert nothing_of_it_lives(process)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

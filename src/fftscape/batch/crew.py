@@ -215,6 +215,8 @@ class Crew:
             target=serve, args=(there,), kwargs={"be_silent": not self.verbose}, daemon=True, name="fftscape worker"
         )
         with _single_threaded():
+            if sys.platform != "win32":
+                _start_forkserver()
             process.start()
         there.close()
         self._workers.append(_Worker(process, here))
@@ -260,6 +262,18 @@ class Crew:
         if isinstance(value, Raised):
             return Lost(f"unexpected {value.sentence} (a fault of fftscape, please report it).", value.trace)
         return value
+
+
+def _start_forkserver() -> None:
+    """Start the process that workers are forked from, deaf to Ctrl-C, which a terminal sends to it too."""
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # it cares for itself, but would end the deafness
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _call(function: Callable[..., Any], errand: Errand, limits: Limits) -> Call:
