@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,15 @@ class Behaviour:
     def eat() -> None:
         eaten = [np.ones(2**20) for _ in range(2**20)]
         raise AssertionError(f"{len(eaten)} MiB fitted")
+
+    @staticmethod
+    def eat_what_there_is() -> int:
+        """Take memory until there is no more, and return the bytes that were in use then."""
+        eaten = []
+        with suppress(MemoryError):
+            while True:
+                eaten.append(np.ones(2**17))
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
     @staticmethod
     def eat_half() -> int:

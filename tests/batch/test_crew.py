@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -99,6 +100,15 @@ def test_large_files_may_take_longer(tmp_path: Path) -> None:
 def test_a_fault_in_analysing_is_not_called_the_readers(done: Done) -> None:
     reason = done("crash", stage="analysing")[0].reason
     assert reason.startswith("its process crashed with SIGSEGV while analysing (a fault of fftscape or a library")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
+@pytest.mark.parametrize("memory", [GIB, 2 * GIB])
+def test_workers_take_their_share_and_no_more(done: Done, memory: int) -> None:
+    for taken in done("eat_what_there_is", "eat_what_there_is", memory=memory).values():
+        assert 0.5 < taken / Resources(2, memory).limits(2).memory <= 1
+    (taken,) = done("eat_what_there_is", memory=memory).values()
+    assert 0.5 < taken / Resources(2, memory).limits(1).memory <= 1
 
 
 def test_what_is_too_large_for_a_share_is_done_alone_in_the_end(done: Done) -> None:
