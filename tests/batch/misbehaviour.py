@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -66,6 +67,14 @@ class Behaviour:
     @staticmethod
     def killed() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+    @staticmethod
+    def lose_its_file() -> None:
+        """Look at a mapped file that has become shorter."""
+        with tempfile.TemporaryFile() as file:
+            mapped = np.memmap(file, np.uint8, "w+", shape=(2**16,))
+            file.truncate(0)
+            mapped[-1] += 1
 
     @staticmethod
     def leave() -> None:

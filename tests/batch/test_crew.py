@@ -59,6 +59,7 @@ Done = Callable[..., dict[int, Any]]
     [
         ("crash", "its reader crashed with SIGSEGV; it is damaged;"),
         ("killed", "its process was killed while reading, perhaps by the system for want of memory;"),
+        ("lose_its_file", "a file in use became shorter or could not be read while reading; see that nobody"),
         ("leave", "its reader ended with code 3; it is damaged;"),
         ("eat", "needs more than the 2 GiB of memory that this run may take"),
         ("raises", "unexpected ZeroDivisionError: by zero (a fault of fftscape, please report it)."),

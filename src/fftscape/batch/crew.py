@@ -243,6 +243,11 @@ class Crew:
                 f"its process was killed while {where}, perhaps by the system for want of memory; run the same "
                 "command again, with a smaller --memory or fewer --jobs."
             )
+        if code == -getattr(signal, "SIGBUS", 0):
+            return Lost(
+                f"a file in use became shorter or could not be read while {where}; see that nobody writes to it and "
+                "that its disk is well, and run the same command again."
+            )
         how = f"crashed with {_signal_name(-code)}" if code < 0 else f"ended with code {code}"
         if worker.stage == READING:
             return Lost(f"its reader {how}; it is damaged; if another program opens it, export it as TIFF.")
