@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -122,16 +123,21 @@ def test_killed_at_random_times(tmp_path: Path, record_property: Callable[[str, 
     counts = []
     for _ in range(30):
         process = run(inputs, output, "--jobs", "2")
-        time.sleep(dice.uniform(0, 8))
-        os.killpg(process.pid, signal.SIGKILL)
+        wanted = len(finished) + dice.randrange(4)
+        while process.poll() is None and len(list(output.glob(f"[!.]*/{MANIFEST}"))) < wanted:
+            time.sleep(0.01)
+        time.sleep(dice.uniform(0, 0.5))
+        with suppress(ProcessLookupError):  # all is done
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
         for folder in output.glob("[!.]*/"):
             assert check(folder) == ()
-        stamps = {path: path.stat().st_mtime_ns for path in output.glob(f"*/{MANIFEST}")}
+        stamps = {path: path.stat().st_mtime_ns for path in output.glob(f"[!.]*/{MANIFEST}")}
         assert finished.items() <= stamps.items()
         finished = stamps
         counts.append(len(finished))
     record_property("results there at each kill", counts)
+    assert len(set(counts)) > 5  # else kills came before or after everything
     assert run(inputs, output).wait(600) == 0
     truth = content(whole)
     assert content(output) == truth
