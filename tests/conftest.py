@@ -18,6 +18,18 @@ from fftscape.model.settings import Settings, merged
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests recorded with `record_property`: what a promise is worth depends on how much was tried."""
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, ())]
+    told = [report for report in reports if report.when == "call" and report.user_properties]
+    if told:
+        terminalreporter.section("figures")
+    for report in told:
+        terminalreporter.write_line(report.nodeid)
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"  {name}: {value}")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real images that lies beside a developer's checkout."""

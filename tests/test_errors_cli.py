@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -193,23 +194,26 @@ def test_a_bad_image_alone_is_one_sentence_and_1(tmp_path: Path, name: str) -> N
     assert BAD[name] in line
 
 
-def test_bad_images_never_cost_the_good_one(good: Path, tmp_path: Path) -> None:
-    for name in BAD:
-        write_bad(tmp_path / name)
-    inputs = [tmp_path / name for name in BAD]
-    ran = fftscape("run", *inputs[:3], good, *inputs[3:], "-o", tmp_path / "out", *FAST)
+def test_forty_nine_bad_images_never_cost_the_good_one(good: Path, tmp_path: Path) -> None:
+    inputs = [tmp_path / f"{number}" / name for number in range(7) for name in BAD]
+    for path in inputs:
+        path.parent.mkdir(exist_ok=True)
+        write_bad(path)
+    output = tmp_path / "out"
+    ran = fftscape("run", *inputs[:20], good, *inputs[20:], "-o", output, *FAST)
     assert ran.returncode == 3
-    assert check(tmp_path / "out" / "good") == ()
+    assert check(output / "good") == ()
     assert f"{good}: 2 components, as asked" in ran.stdout
-    assert ran.stdout.splitlines()[-1] == f"1 done, {len(BAD)} failed; gallery: {tmp_path / 'out' / 'index.html'}"
-    with (tmp_path / "out" / "failures.csv").open(encoding="utf-8", newline="") as file:
+    assert ran.stdout.splitlines()[-1] == f"1 done, 49 failed; gallery: {output / 'index.html'}"
+    with (output / "failures.csv").open(encoding="utf-8", newline="") as file:
         header, *failures = csv.reader(file)
     assert header == ["image", "reason"]
-    # The table is in the order of the inputs, but for a folder without images; lines come as images end.
+    # The table is in the order of the inputs, but for folders without images; lines come as images end.
     assert sorted(f"{image}: {reason}" for image, reason in failures) == sorted(ran.stderr.splitlines())
-    order = [tmp_path / "folder", *(tmp_path / name for name in BAD if name != "folder")]
+    order = sorted(inputs, key=lambda path: path.name != "folder")
     assert [image for image, _ in failures] == [str(path) for path in order]
-    assert {image for image, _ in failures} == {str(path) for path in inputs}
+    for image, reason in failures:
+        assert BAD[Path(image).name] in reason
 
 
 def test_quiet_says_nothing_where_nothing_is_wrong(good: Path, tmp_path: Path) -> None:
@@ -337,6 +341,29 @@ def test_signals_end_soon_keep_what_is_done_and_can_be_resumed(
     assert 1 <= len(done) < MANY
     again = fftscape("run", done[0]["image"], "-o", output, *FAST)
     assert (again.returncode, "unchanged" in again.stdout) == (0, True)
+
+
+def has_begun_to_load(process: subprocess.Popen[str]) -> bool:
+    """Tell whether the process that workers are forked from is there, and so far that Python would hear of Ctrl-C."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            status = dict(line.split(":\t", 1) for line in (entry / "status").read_text().splitlines())
+            is_child = int(status["PPid"]) == process.pid and b"forkserver" in (entry / "cmdline").read_bytes()
+            if is_child and int(status["SigCgt"], 16) & 1 << signal.SIGINT - 1:
+                return True
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them")
+def test_ctrl_c_is_one_line_also_while_workers_load(good: Path, tmp_path: Path) -> None:
+    process = start_long_run(good, tmp_path / "out")
+    while not has_begun_to_load(process):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    out, err = process.communicate(timeout=300)
+    assert (process.returncode, out) == (130, "")
+    assert err == "fftscape: interrupted; run the same command again to go on.\n"
+    assert nothing_of_it_lives(process)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pytest
@@ -186,6 +186,20 @@ def test_every_dependency_is_pinned_and_has_its_licence_told():
     assert direct_dependencies() | development <= pins
     told = (ROOT / "docs/decisions/0003-dependencies-and-licences.md").read_text("utf-8").lower()
     assert {name for name in direct_dependencies() | development if not re.search(rf"\b{name}\b", told)} == set()
+
+
+def test_the_files_of_the_pinned_versions_have_their_hashes_and_no_addresses():
+    """After a change of pins: .ci/renew_pins.py --hashes."""
+    lines = (ROOT / ".ci" / "hashes.txt").read_text("utf-8").splitlines()
+    assert {line.split()[0] for line in lines if line[0] != " "} == set(
+        PROJECT["tool"]["uv"]["constraint-dependencies"]
+    )
+    for line, after in pairwise([*lines, ""]):
+        if line[0] == " ":
+            assert re.fullmatch(r"    --hash=sha256:[0-9a-f]{64}( \\)?", line)
+        else:
+            assert re.fullmatch(r"[\w.-]+==[\w.]+( ; [^:/@]+)? \\", line)
+            assert after.startswith("    --hash=")
 
 
 def test_gpl_libraries_are_only_extras():

@@ -1,9 +1,11 @@
 """Kills a small batch at one output-changing call after another, runs it again, and says what was not as promised.
 
-A script, because it forks: WORK_FOLDER FIRST STRIDE kill|error. Everything is loaded and the images are analysed
-once; each point is then two processes, one that kills itself at that call (or is told there that the disk is full)
-and one that runs the batch again. Prints one JSON object: how many calls a batch makes, the points tried, how many
-errors were told, and the broken promises.
+A script, because it forks: WORK_FOLDER FIRST STRIDE kill|error python|system. Everything is loaded and the images are
+analysed once; each point is then two processes, one that is killed at that call (or told there that the disk is full,
+or broken) and one that runs the batch again. The calls are those of Python, with the files of results written as
+always; or those of the system, by strace, where a result has a few files only, so that every call can be tried.
+Prints one JSON object: how many calls a batch makes, the points tried, how many errors were told, how many bytes were
+compared, and the broken promises.
 """
 
 from __future__ import annotations
@@ -11,9 +13,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +35,7 @@ from fftscape.batch.progress import Reporter
 from fftscape.batch.resources import Resources
 from fftscape.batch.tasks import Request
 from fftscape.compute.executors import limit_threads
-from fftscape.files import result_folder
+from fftscape.files import result_folder, store
 from fftscape.files.formats import read
 from fftscape.model.errors import FftscapeError
 from fftscape.model.settings import Settings, merged
@@ -39,6 +44,13 @@ from fftscape.pipeline import analyze
 SMALL = merged(Settings(), {"windows": {"size": [24, 20], "step": [24, 20]}, "rank": {"n_components": 2}})
 EXCHANGED = result_folder._exchanged
 CALLS = ("fsync", "rename", "replace", "mkdir", "unlink", "rmdir")
+SYSTEM_CALLS = (
+    "openat", "write", "pwrite64", "writev", "sendfile", "copy_file_range", "ftruncate", "fsync", "fdatasync", "mkdir",
+    "mkdirat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "rmdir",
+)  # fmt: skip
+ERRORS = {"ENOSPC": os.strerror(errno.ENOSPC), "EIO": os.strerror(errno.EIO)}
+Ended = tuple[int, Any]
+Found = tuple[list[str], int]
 
 
 class Alone:
@@ -61,7 +73,7 @@ class Alone:
 
 
 @dataclass
-class Counter:
+class Trap:
     """Counts calls that change the output, and kills the process at one of them, or lets that one fail."""
 
     fatal: int
@@ -84,28 +96,39 @@ class Counter:
         result_folder._exchanged = partial(self.counted, result_folder._exchanged)
 
 
-def forked(what: Callable[[], Any]) -> tuple[int, Any]:
-    """Do it in a process of its own; return how that ended and what it said."""
+def forked(what: Callable[[], Any], strace: Sequence[str] = ()) -> Ended:
+    """Do it in a process of its own, watched by strace where its options are given; return how it ended and said."""
     ear, mouth = os.pipe()
+    gate, key = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(ear)
+        os.close(key)
+        os.read(gate, 1)  # until the parent closes its end
         try:
             os.write(mouth, json.dumps(what()).encode())
         finally:
             os._exit(0)
     os.close(mouth)
+    os.close(gate)
+    watcher = None
+    if strace:
+        command = ["strace", "-f", "-y", "-s", "4096", "-p", str(pid), *strace]
+        watcher = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert watcher.stderr is not None
+        assert "attached" in watcher.stderr.readline()
+    os.close(key)
     with os.fdopen(ear, "rb") as stream:
         said = stream.read()
     _, status = os.waitpid(pid, 0)
+    if watcher is not None:
+        watcher.communicate()
     return status, json.loads(said) if said else None
 
 
-def batch(
-    images: list[str], output: Path, *, fatal: int = 0, kills: bool = True, fresh: bool = False
-) -> dict[str, Any]:
-    counter = Counter(fatal, kills)
-    counter.watch()
+def batch(images: list[str], output: Path, trap: Trap | None = None, *, fresh: bool = False) -> dict[str, Any]:
+    trap = trap or Trap(0, kills=False)
+    trap.watch()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # lines about failures, which are looked at here
     try:
         outcomes = run_module.run(
@@ -113,9 +136,9 @@ def batch(
             reporter=Reporter(quiet=True),
         )  # fmt: skip
     except FftscapeError as error:
-        return {"calls": counter.count, "statuses": [], "told": [str(error)]}
+        return {"calls": trap.count, "statuses": [], "told": [str(error)]}
     told = [outcome.reason for outcome in outcomes if outcome.status == "failed"]
-    return {"calls": counter.count, "statuses": [outcome.status for outcome in outcomes], "told": told}
+    return {"calls": trap.count, "statuses": [outcome.status for outcome in outcomes], "told": told}
 
 
 def content(output: Path) -> dict[str, bytes]:
@@ -129,31 +152,63 @@ def whole_results(output: Path) -> list[str]:
     return [": ".join([folder.name, *result_folder.check(folder)]) for folder in folders]
 
 
-def broken_promises(
-    images: list[str], output: Path, truth: dict[str, bytes], point: int, *, kills: bool, fresh: bool
-) -> tuple[list[str], int]:
-    """Kill a batch at a call or let that fail, run it again; return what was not as promised, and what was told."""
-    status, first = forked(lambda: batch(images, output, fatal=point, kills=kills, fresh=fresh))
-    if os.WIFSIGNALED(status) != kills or (first is None) != kills:
-        return ["it was not killed" if kills else "it did not tell how it ended"], 0
-    told = [] if kills else first["told"]
-    seen = whole_results(output)
-    broken = [name for name in seen if ": " in name]
-    broken += [sentence for sentence in told if "No space left on device" not in sentence or "\n" in sentence]
-    if not kills and not told and content(output) != truth:
-        broken.append("nothing was told of an error that changed the result")
-    if fresh and len(seen) < len(images):
-        broken.append(f"an old result is gone: {seen}")
-    _, again = forked(lambda: batch(images, output))
-    if again is None:
-        return [*broken, "the second run failed"], len(told)
-    expected = ["unchanged" if Path(image).stem in seen else "done" for image in images]
-    if again["statuses"] != expected:
-        broken.append(f"{again['statuses']} instead of {expected}")
-    if content(output) != truth:
-        broken.append("other bytes")
-    broken += [f"{path.name} is left" for path in output.glob(".*")]
-    return broken, len(told)
+@dataclass(frozen=True)
+class Batch:
+    """A batch that is disturbed at one point after another: a new one, or one that replaces results."""
+
+    images: list[str]
+    output: Path
+    fresh: bool
+
+    def points(self, *, kills: bool, system: bool) -> list[Callable[[], Ended]]:
+        """Return for each call that changes the output of a whole batch what runs it and disturbs it there."""
+        go = partial(batch, self.images, self.output, fresh=self.fresh)
+        if not system:
+            _, whole = forked(go)
+            return [partial(forked, partial(go, Trap(point + 1, kills))) for point in range(whole["calls"])]
+        log = self.output.with_name("trace")
+        forked(go, ["-o", str(log), "-e", f"trace={','.join(SYSTEM_CALLS)}"])
+        calls = changing_calls(log.read_text("utf-8", "replace"), self.output)
+        return [
+            partial(forked, go, ["-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}"])
+            for call, number in calls
+            for what in ["signal=SIGKILL" if kills else f"error={list(ERRORS)[number % len(ERRORS)]}"]
+        ]
+
+    def broken_promises(self, disturbed: Callable[[], Ended], truth: dict[str, bytes], *, kills: bool) -> Found:
+        """Disturb the batch, run it again; return what was not as promised, and how many errors were told."""
+        status, first = disturbed()
+        if os.WIFSIGNALED(status) != kills or (first is None) != kills:
+            return ["it was not killed" if kills else "it did not tell how it ended"], 0
+        told = [] if kills else first["told"]
+        seen = whole_results(self.output)
+        broken = [name for name in seen if ": " in name]
+        broken += [line for line in told if "\n" in line or not any(error in line for error in ERRORS.values())]
+        if not kills and not told and content(self.output) != truth:
+            broken.append("nothing was told of an error that changed the result")
+        if self.fresh and len(seen) < len(self.images):
+            broken.append(f"an old result is gone: {seen}")
+        _, again = forked(lambda: batch(self.images, self.output))
+        if again is None:
+            return [*broken, "the second run failed"], len(told)
+        expected = ["unchanged" if Path(image).stem in seen else "done" for image in self.images]
+        if again["statuses"] != expected:
+            broken.append(f"{again['statuses']} instead of {expected}")
+        if content(self.output) != truth:
+            broken.append("other bytes")
+        broken += [f"{path.name} is left" for path in self.output.glob(".*")]
+        return broken, len(told)
+
+
+def changing_calls(trace: str, output: Path) -> list[tuple[str, int]]:
+    """Return the calls that change something in a folder, each by its name and its number among those of that name."""
+    counts = Counter[str]()
+    found = []
+    for call, arguments in re.findall(r"^\d+ +(\w+)\((.*)", trace, re.MULTILINE):
+        counts[call] += 1
+        if f"{output}/" in arguments and (call != "openat" or "O_CREAT" in arguments):
+            found.append((call, counts[call]))
+    return found
 
 
 def made_images(folder: Path) -> list[str]:
@@ -165,33 +220,63 @@ def made_images(folder: Path) -> list[str]:
     return [str(folder / "a.npy"), str(folder / "b.npy")]
 
 
-def main(folder: Path, first: int, stride: int, *, kills: bool) -> dict[str, Any]:
+def main(folder: Path, first: int, stride: int, *, kills: bool, system: bool) -> dict[str, Any]:
     images = made_images(folder / "images")
     limit_threads(1)
     records = {Path(image).stem: analyze(read(image), settings=SMALL) for image in images}
     work.analyze = lambda image, settings, **_options: records[image.name]
     run_module.Crew = Alone  # type: ignore[assignment, misc]
-    report: dict[str, Any] = {"points": 0, "told": 0, "broken": {}}
+    if system:
+        written = {name: folder / "written" / name for name in records}
+        for name, place in written.items():
+            place.mkdir(parents=True)
+            store.write_results(records[name], place)
+            thin(place)
+        store.write_results = lambda record, place: copied(written[record.image.name], Path(place))
+    report: dict[str, Any] = {"points": 0, "told": 0, "bytes": 0, "broken": {}}
+    before = folder / "before"
     for kind, fresh in (("new", False), ("replaced", True)):
-        _, undisturbed = forked(lambda kind=kind: batch(images, folder / kind))
-        truth = content(folder / kind)
-        if fresh:
-            _, undisturbed = forked(lambda kind=kind: batch(images, folder / kind, fresh=True))
-        report[kind] = undisturbed["calls"]
-        for point in range(first, undisturbed["calls"] + 1, stride):
-            output = folder / f"{kind}-{point}"
-            if fresh:
-                shutil.copytree(folder / kind, output)
-            broken, told = broken_promises(images, output, truth, point, kills=kills, fresh=fresh)
+        this = Batch(images, folder / kind / "out", fresh)
+        begin(this.output, before if fresh else None)
+        points = this.points(kills=kills, system=system)
+        truth = content(this.output)
+        report[kind] = len(points)
+        for number in range(first - 1, len(points), stride):
+            begin(this.output, before if fresh else None)
+            broken, told = this.broken_promises(points[number], truth, kills=kills)
             report["points"] += 1
             report["told"] += told
+            report["bytes"] += sum(map(len, truth.values()))
             if broken:
-                report["broken"][output.name] = broken
-            shutil.rmtree(output)
+                report["broken"][f"{kind} {number + 1}"] = broken
+        shutil.copytree(this.output, before, dirs_exist_ok=True)
     return report
 
 
+def thin(result: Path) -> None:
+    """Leave a few files of a result."""
+    kept = {result / name for name in ("labels.tif", "scree.csv", "result.zarr/zarr.json")}
+    for path in [path for path in result.rglob("*") if path.is_file() and path not in kept]:
+        path.unlink()
+    for path in sorted((path for path in result.rglob("*") if path.is_dir()), reverse=True):
+        if not any(path.iterdir()):
+            path.rmdir()
+
+
+def copied(source: Path, target: Path) -> None:
+    """Fill an empty folder with a copy."""
+    shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+
+
+def begin(output: Path, results: Path | None) -> None:
+    """Make the place of a batch, empty or with results."""
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    if results is not None:
+        copied(results, output)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(
-        json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), kills=sys.argv[4] == "kill"))
-    )
+    work_folder, first_point, every, how, where = sys.argv[1:]
+    asked = {"kills": how == "kill", "system": where == "system"}
+    sys.stdout.write(json.dumps(main(Path(work_folder), int(first_point), int(every), **asked)))

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 
 from fftscape.batch import work
 from fftscape.batch.worker import READING
@@ -65,6 +69,14 @@ class Behaviour:
         os.kill(os.getpid(), signal.SIGKILL)
 
     @staticmethod
+    def lose_its_file() -> None:
+        """Look at a mapped file that has become shorter."""
+        with tempfile.TemporaryFile() as file:
+            mapped = np.memmap(file, np.uint8, "w+", shape=(2**16,))
+            file.truncate(0)
+            mapped[-1] += 1
+
+    @staticmethod
     def leave() -> None:
         os._exit(3)
 
@@ -95,6 +107,15 @@ class Behaviour:
         raise AssertionError(f"{len(eaten)} MiB fitted")
 
     @staticmethod
+    def eat_what_there_is() -> int:
+        """Take memory until there is no more, and return the bytes that were in use then."""
+        eaten = []
+        with suppress(MemoryError):
+            while True:
+                eaten.append(np.ones(2**17))
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    @staticmethod
     def eat_half() -> int:
         """Take more than a half of what two workers may have together, and less than all of it."""
         return int(np.ones(110 * 2**20).size)
@@ -116,5 +137,9 @@ class Behaviour:
         return "said"
 
     @staticmethod
-    def bounds() -> tuple[str, int | None]:
-        return os.environ.get("OPENBLAS_NUM_THREADS", ""), executors._most_threads
+    def bounds() -> tuple[str, int, int | None]:
+        """Return what libraries are told, the most threads that any of them has, and how many share out blocks."""
+        import scipy.linalg  # noqa: F401  # brings another library for sums
+
+        of_libraries = max(library["num_threads"] for library in threadpoolctl.threadpool_info())
+        return os.environ.get("OPENBLAS_NUM_THREADS", ""), of_libraries, executors._most_threads

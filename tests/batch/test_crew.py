@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,7 @@ Done = Callable[..., dict[int, Any]]
     [
         ("crash", "its reader crashed with SIGSEGV; it is damaged;"),
         ("killed", "its process was killed while reading, perhaps by the system for want of memory;"),
+        ("lose_its_file", "a file in use became shorter or could not be read while reading; see that nobody"),
         ("leave", "its reader ended with code 3; it is damaged;"),
         ("eat", "needs more than the 2 GiB of memory that this run may take"),
         ("raises", "unexpected ZeroDivisionError: by zero (a fault of fftscape, please report it)."),
@@ -101,6 +103,15 @@ def test_a_fault_in_analysing_is_not_called_the_readers(done: Done) -> None:
     assert reason.startswith("its process crashed with SIGSEGV while analysing (a fault of fftscape or a library")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
+@pytest.mark.parametrize("memory", [GIB, 2 * GIB])
+def test_workers_take_their_share_and_no_more(done: Done, memory: int) -> None:
+    for taken in done("eat_what_there_is", "eat_what_there_is", memory=memory).values():
+        assert 0.5 < taken / Resources(2, memory).limits(2).memory <= 1
+    (taken,) = done("eat_what_there_is", memory=memory).values()
+    assert 0.5 < taken / Resources(2, memory).limits(1).memory <= 1
+
+
 def test_what_is_too_large_for_a_share_is_done_alone_in_the_end(done: Done) -> None:
     values = done("eat_half", "well", "well", "well")
     assert list(values)[-1] == 0  # after all others
@@ -128,9 +139,11 @@ def test_a_worker_that_had_no_more_memory_is_replaced(done: Done) -> None:
 
 
 @pytest.mark.parametrize(("n_calls", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1)])
-def test_threads_never_exceed_the_jobs(done: Done, n_calls: int, threads: int) -> None:
+def test_threads_never_exceed_the_jobs(done: Done, n_calls: int, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in crew_module.ONE_THREAD:
+        monkeypatch.setenv(name, "4")
     values = set(done(*["bounds"] * n_calls, jobs=4).values())
-    assert values == {("1", threads)}
+    assert values == {("1", 1, threads)}
 
 
 def test_the_environment_stays_as_it_was(done: Done, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,8 +27,11 @@ def _relative(found: Found, folder: Path) -> list[str]:
 def test_folder_gives_its_own_images_in_order_without_hidden_files(folder: Path) -> None:
     found = find_inputs([str(folder)], suffixes=SUFFIXES)
     assert _relative(found, folder) == ["a.npy", "b.tif"]
-    assert found.remarks == (f"{folder}: 2 image files found.",)
+    deeper = f"those in its sub-folders are left out (the glob '{folder}/*/*' takes them)"
+    assert found.remarks == (f"{folder}: 2 image files found; {deeper}.",)
     assert found.problems == ()
+    (folder / "sub" / "result.json").write_bytes(b"x")  # a result, whose images are no inputs
+    assert find_inputs([str(folder)], suffixes=SUFFIXES).remarks == (f"{folder}: 2 image files found.",)
 
 
 def test_quoted_glob_is_expanded_and_double_star_reaches_sub_folders(folder: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ import pytest
 from fftscape.batch.verify import verify
 
 pytestmark = pytest.mark.long
-SECONDS_FOR_A_BAD_FILE = 10
 
 
 def run(inputs: list[Path], output: Path) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,9 @@ def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_bad_files_cost_no_byte_of_the_good_ones(shared_data: Path, tmp_path: Path) -> None:
+def test_bad_files_cost_no_byte_of_the_good_ones(
+    shared_data: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     pytest.importorskip("rsciio")
     made = [sys.executable, str(shared_data / "make_odd_files.py"), str(tmp_path / "odd")]
     subprocess.run(made, check=True, capture_output=True)
@@ -49,7 +51,6 @@ def test_bad_files_cost_no_byte_of_the_good_ones(shared_data: Path, tmp_path: Pa
     for image, failure in failures.items():
         assert failure["reason"]
         assert "\n" not in failure["reason"]
-        assert float(rows[image]["seconds"] or 0) < SECONDS_FOR_A_BAD_FILE
         assert sum(line.startswith(f"{image}: ") for line in ran.stderr.splitlines()) == 1
     good = [path for path in odd + vendor if rows[str(path)]["status"] == "done"]
     assert len(good) == len(rows) - len(failures) >= 57
@@ -65,4 +66,9 @@ def test_bad_files_cost_no_byte_of_the_good_ones(shared_data: Path, tmp_path: Pa
         n_bytes += sum(map(len, alone.values()))
     for folder in ("all", "good"):
         assert not any(verdict.problems for verdict in verify(tmp_path / folder))
-    print(f"{len(failures)} of {len(rows)} refused, {len(good)} equal in {n_bytes} bytes")  # noqa: T201
+    record_property("files", f"{len(odd)} odd and {len(vendor)} of microscopes")
+    record_property("refused", len(failures))
+    record_property("equal with and without them", f"{len(good)} results, {n_bytes} bytes")
+    seconds = {image: float(rows[image]["seconds"] or 0) for image in failures}
+    slowest = max(seconds, key=seconds.__getitem__)
+    record_property("slowest refusal", f"{seconds[slowest]} s, {Path(slowest).name}")

@@ -27,7 +27,7 @@ def test_broken_files_are_refused_in_a_sentence_without_taking_memory(odd_files)
     refused = [name for name, case in _expected(odd_files).items() if case["expect"] == "error"]
     assert len(refused) == 19
     for name in sorted(set(refused) - LEFT_TO_THE_ANALYSIS):
-        began = time.monotonic()
+        began = time.process_time()
         tracemalloc.start()
         with pytest.raises(FftscapeError) as caught:
             read(odd_files / name)
@@ -38,7 +38,7 @@ def test_broken_files_are_refused_in_a_sentence_without_taking_memory(odd_files)
         assert "\n" not in sentence
         assert "Traceback" not in sentence
         assert len(sentence) < len(str(odd_files)) + 330
-        assert time.monotonic() - began < 5
+        assert time.process_time() - began < 5
         assert peak < 40e6, name
 
 

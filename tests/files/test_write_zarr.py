@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import shutil
+import sys
 import warnings
 from pathlib import Path
 
@@ -237,6 +238,21 @@ def test_a_flipped_bit_in_any_chunk_is_noticed(store: Path) -> None:
             read_zarr(store)
     path.write_bytes(good)
     read_zarr(store)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory as Linux tells it")
+@pytest.mark.parametrize("side", [40_000, 10**7])
+def test_a_vast_claim_takes_no_memory(store: Path, side: int) -> None:
+    import resource
+
+    path = store / "image" / "zarr.json"
+    document = json.loads(path.read_bytes())
+    document["shape"] = document["chunk_grid"]["configuration"]["chunk_shape"] = [side, side]
+    path.write_text(json.dumps(document))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UnreadableFileError, match="is damaged"):
+        read_zarr(store)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB; claimed are gigabytes
 
 
 def test_a_newer_store_says_so(store: Path) -> None:

@@ -11,6 +11,7 @@ import struct
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -158,6 +159,8 @@ def read_mutant(
     path = write_mutant(seed, kin, label, folder)
     is_readable = _is_readable(seed)
     on_stage(READING)
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", "ascii")  # Linux forgets the peak of those before
     began = time.process_time()
     try:
         list_images(path)
@@ -167,6 +170,7 @@ def read_mutant(
     except Exception as error:  # as in a run
         reason = reason_of(error, path)
     seconds = time.process_time() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     on_stage("looking at it")  # no deadline, and no new worker, which takes longer than all of this
     if reason and is_readable:
         try:
@@ -174,7 +178,7 @@ def read_mutant(
         except Exception as error:  # a library keeps what it was told
             reason = f"WRONG: after {reason!r} its good original gives {error!r}"
     shutil.rmtree(folder)  # what kills its worker stays
-    return reason, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return reason, seconds, peak
 
 
 @cache

@@ -1,11 +1,14 @@
 """Arrays that lie in files: nothing is lost, nothing is left."""
 
+import errno
 import mmap
+import os
 
 import numpy as np
 import pytest
 
 from fftscape.model import mapped
+from fftscape.model.errors import UnwritableOutputError
 from fftscape.model.mapped import bands_of, place_of, release, scratch
 
 
@@ -24,6 +27,26 @@ def test_large_scratch_lies_in_a_file_without_a_name(small_memory, tmp_path, mon
     release(large)
     assert (large == np.arange(20)).all()
     assert place_of(large) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room cannot be asked for in advance")
+def test_no_room_for_scratch_is_said_before_it_is_filled(small_memory, tmp_path, monkeypatch):
+    """A full disk would end the process, by SIGBUS, when the map is filled."""
+    asked = []
+
+    def full(_handle, start, n_bytes):
+        asked.append((start, n_bytes))
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(UnwritableOutputError) as caught:
+        scratch((51, 20), np.float32)
+    assert asked == [(0, 4080)]
+    assert str(caught.value) == (
+        f"Cannot write 4080 bytes to the folder for temporary files, {tmp_path}: No space left on device; "
+        "free some space there, or set TMPDIR to another folder."
+    )
 
 
 def test_release_loses_nothing(tmp_path):

@@ -243,6 +243,8 @@ class Crew:
             target=serve, args=(there,), kwargs={"be_silent": not self.verbose}, daemon=True, name="fftscape worker"
         )
         with _single_threaded():
+            if sys.platform != "win32":
+                _start_forkserver()
             process.start()
         there.close()
         self._workers.append(_Worker(process, here))
@@ -269,6 +271,11 @@ class Crew:
                 f"its process was killed while {where}, perhaps by the system for want of memory; run the same "
                 "command again, with a smaller --memory or fewer --jobs."
             )
+        if code == -getattr(signal, "SIGBUS", 0):
+            return Lost(
+                f"a file in use became shorter or could not be read while {where}; see that nobody writes to it and "
+                "that its disk is well, and run the same command again."
+            )
         how = f"crashed with {_signal_name(-code)}" if code < 0 else f"ended with code {code}"
         if worker.stage == READING:
             return Lost(f"its reader {how}; it is damaged; if another program opens it, export it as TIFF.")
@@ -288,6 +295,18 @@ class Crew:
         if isinstance(value, Raised):
             return Lost(f"unexpected {value.sentence} (a fault of fftscape, please report it).", value.trace)
         return value
+
+
+def _start_forkserver() -> None:
+    """Start the process that workers are forked from, deaf to Ctrl-C, which a terminal sends to it too."""
+    from multiprocessing import forkserver, resource_tracker
+
+    resource_tracker.ensure_running()  # it cares for itself, but would end the deafness
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _call(function: Callable[..., Any], errand: Errand, limits: Limits) -> Call:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,9 @@ def find_inputs(inputs: Sequence[str], *, suffixes: Container[str], output: Path
             count = len(named) - len(kept)
             remarks.append(f"{text}: {count} file{'s' if count != 1 else ''} of the results in {output} left out.")
         if kept != [Path(text)]:
-            remarks.append(f"{text}: {_files(len(kept))} found.")
+            deeper = _glob_of_sub_folders(Path(text), suffixes)
+            more = f"; those in its sub-folders are left out (the glob '{deeper}' takes them)" if deeper else ""
+            remarks.append(f"{text}: {_files(len(kept))} found{more}.")
         for path in kept:
             paths.setdefault(_place(path), path)
     return Found(tuple(paths.values()), tuple(problems), tuple(remarks))
@@ -106,11 +109,18 @@ def _paths_of(text: str, suffixes: Container[str]) -> list[Path] | Problem:
 
 def _without_images(folder: Path, suffixes: Container[str]) -> str:
     """Say what to name instead of a folder without image files of its own."""
-    below = (item for item in folder.glob("[!.]*/[!.]*") if not (item.parent / MANIFEST).exists())
-    if any(item.suffix.lower() in suffixes and item.is_file() for item in below):
-        every = os.path.join(glob.escape(str(folder)), "*", "*")
-        return f"this folder holds image files in its sub-folders only; to take them, give the glob '{every}'."
+    if deeper := _glob_of_sub_folders(folder, suffixes):
+        return f"this folder holds image files in its sub-folders only; to take them, give the glob '{deeper}'."
     return "this folder holds no image file; name a file, or a glob for sub-folders."
+
+
+def _glob_of_sub_folders(folder: Path, suffixes: Container[str]) -> str:
+    """Return what takes the files in a folder's sub-folders, '' where these hold no images but those of results."""
+    images = (item for item in folder.glob("[!.]*/[!.]*") if item.suffix.lower() in suffixes)
+    with suppress(OSError):  # it may not be looked into
+        if folder.is_dir() and any(item.is_file() and not (item.parent / MANIFEST).exists() for item in images):
+            return os.path.join(glob.escape(str(folder)), "*", "*")
+    return ""
 
 
 def _is_written_by_run(path: Path, output: Path | None) -> bool:

@@ -20,8 +20,10 @@ def reason_of(error: Exception, path: Path) -> str:
     sentence = without_name(" ".join(str(error).split()), path)
     if isinstance(error, FftscapeError):
         return sentence
-    if isinstance(error, OSError):
-        return f"{error.strerror or sentence}: {error.filename or path}."
+    if isinstance(error, OSError) and error.strerror:
+        remedy = "its permissions" if isinstance(error, PermissionError) else "the disk that it lies on"
+        other = "" if error.filename in (None, str(path), path) else f"{error.filename}, which belongs to it, "
+        return f"{other}cannot be read ({error.strerror}); check {remedy}."
     kind = type(error).__name__
     return f"unexpected {kind}: {sentence} (a fault of fftscape, please report it; run --verbose shows where)."
 

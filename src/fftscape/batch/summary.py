@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from fftscape.batch.outcome import Outcome, Status, by
-from fftscape.files.result_folder import MANIFEST, read_manifest
+from fftscape.files.result_folder import MANIFEST, STORE, read_manifest
 from fftscape.files.tables import write_csv
 from fftscape.files.write_errors import named_write_errors
 from fftscape.model.errors import UnreadableFileError
@@ -82,8 +82,11 @@ def told(folder: Path) -> dict[str, Any]:
 
 
 def published(output: Path) -> list[Path]:
-    """Return the folders in `output` that hold a result, in alphabetical order; hidden ones are not published."""
-    return sorted(manifest.parent for manifest in output.glob(f"[!.]*/{MANIFEST}"))
+    """Return the folders in `output` that hold a result, in alphabetical order; hidden ones are not published.
+
+    A damaged result may have lost its manifest or its store, but hardly both.
+    """
+    return sorted({path.parent for part in (MANIFEST, STORE) for path in output.glob(f"[!.]*/{part}")})
 
 
 def _earlier(output: Path, known: set[str]) -> Iterable[Outcome]:

@@ -33,19 +33,19 @@ def check_regular_file(path: Path) -> None:
     try:
         status = path.stat()
     except FileNotFoundError:
-        missing = "a link to a file that is not there" if path.is_symlink() else "there is no such file"
-        raise UnreadableFileError(f"{path}: {missing}") from None
+        link, file = "it is a link to a file that is not there; mend the link", "there is no such file; check its name"
+        raise UnreadableFileError(f"{path}: {link if path.is_symlink() else file}") from None
     except OSError as error:
         reason = error.strerror or first_line(error)
         raise UnreadableFileError(f"{path}: cannot be opened ({reason}); check its folder's permissions") from error
     except ValueError as error:
-        raise UnreadableFileError(f"{path}: cannot be opened ({first_line(error)})") from error
+        raise UnreadableFileError(f"{path}: cannot be opened ({first_line(error)}); check its name") from error
     if stat.S_ISDIR(status.st_mode):
-        raise UnreadableFileError(f"{path}: is a folder, not an image")
+        raise UnreadableFileError(f"{path}: is a folder, not an image; name a file in it")
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadableFileError(f"{path}: is not a regular file")
+        raise UnreadableFileError(f"{path}: is not a regular file; copy what it gives into one")
     if status.st_size == 0:
-        raise UnreadableFileError(f"{path}: the file is empty (0 bytes)")
+        raise UnreadableFileError(f"{path}: the file is empty (0 bytes); copy or export it again")
 
 
 def check_claim(path: Path, shape: tuple[int, ...], n_bytes: int, stored: int, *, packed: bool) -> None:

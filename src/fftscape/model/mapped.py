@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.model.errors import UnwritableOutputError
+
 # Arrays that take more bytes than this lie in files.
 LARGEST_HELD = 1 << 27
 # Rows that are looked at together hold about so many pixels.
@@ -33,11 +35,25 @@ def scratch(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     -------
     ndarray
         Its values are not set. The file, in the folder for temporary files, goes when the array does.
+
+    Raises
+    ------
+    UnwritableOutputError
+        If there is no room for the file.
     """
-    if math.prod(shape) * np.dtype(dtype).itemsize <= LARGEST_HELD:
+    n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+    if n_bytes <= LARGEST_HELD:
         return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(prefix="fftscape-") as file:
-        return np.memmap(file, dtype, "w+", shape=shape)
+    try:
+        with tempfile.TemporaryFile(prefix="fftscape-") as file:
+            if hasattr(os, "posix_fallocate"):  # a map of a file without room for it ends the process when it is filled
+                os.posix_fallocate(file.fileno(), 0, n_bytes)
+            return np.memmap(file, dtype, "w+", shape=shape)
+    except OSError as error:
+        raise UnwritableOutputError(
+            f"Cannot write {n_bytes} bytes to the folder for temporary files, {tempfile.gettempdir()}: "
+            f"{error.strerror or error}; free some space there, or set TMPDIR to another folder."
+        ) from error
 
 
 def held_if_small(data: npt.NDArray[Any]) -> npt.NDArray[Any]:
