@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fftscape.batch.summary import WRITTEN
-from fftscape.files.result_folder import MANIFEST
+from fftscape.files.bundle import is_bundle, is_in_bundle
+from fftscape.files.result_folder import MANIFEST, STORE
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ def find_inputs(inputs: Sequence[str], *, suffixes: Container[str], output: Path
         Files, folders (their own image files, not those of sub-folders) and globs (``**`` reaches
         into sub-folders).
     suffixes : container of str
-        Suffixes of image files, in lower case with the dot; they choose the files of a folder.
+        Suffixes of image files, in lower case with the dot; they choose the files of a folder. A folder that
+        is one image counts as a file, and what lies in it is never taken.
     output : Path, optional
         What `run` wrote there is never an input.
     """
@@ -90,24 +92,29 @@ def _expanded(text: str, suffixes: Container[str]) -> list[Path] | Problem:
 
 def _paths_of(text: str, suffixes: Container[str]) -> list[Path] | Problem:
     path = Path(text)
-    if path.is_dir():
+    if path.is_dir() and not is_bundle(path):
         own = sorted(
             item
             for item in path.iterdir()
-            if item.suffix.lower() in suffixes and item.name[0] != "." and item.is_file()
+            if item.suffix.lower() in suffixes and item.name[0] != "." and (item.is_file() or _is_image_folder(item))
         )
         return own or Problem(text, _without_images(path, suffixes))
     if path.exists() or not glob.has_magic(text):
         return [path]
     matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
-    files = [match for match in matches if not match.is_dir()]
+    files = [match for match in matches if (not match.is_dir() or _is_image_folder(match)) and not is_in_bundle(match)]
     return files or Problem(text, "no file matches this pattern.")
+
+
+def _is_image_folder(path: Path) -> bool:
+    """Tell folders that are one image; the store of a result lies in its folder and is none."""
+    return is_bundle(path) and not (path.name == STORE and (path.parent / MANIFEST).is_file())
 
 
 def _without_images(folder: Path, suffixes: Container[str]) -> str:
     """Say what to name instead of a folder without image files of its own."""
     below = (item for item in folder.glob("[!.]*/[!.]*") if not (item.parent / MANIFEST).exists())
-    if any(item.suffix.lower() in suffixes and item.is_file() for item in below):
+    if any(item.suffix.lower() in suffixes and (item.is_file() or _is_image_folder(item)) for item in below):
         every = os.path.join(glob.escape(str(folder)), "*", "*")
         return f"this folder holds image files in its sub-folders only; to take them, give the glob '{every}'."
     return "this folder holds no image file; name a file, or a glob for sub-folders."
