@@ -55,7 +55,7 @@ FAULTS = {
         "    def _is_finished(self, mark: str) -> bool:\n        return self.folder.exists()\n", RESUMING,
     ),
     "resume by time": (
-        "batch/tasks.py", '"content": _sha256(self.path)', '"content": self.path.stat().st_mtime_ns', RESUMING,
+        "batch/tasks.py", '"content": sha256_of(self.path)', '"content": self.path.stat().st_mtime_ns', RESUMING,
     ),
     "settings are not looked at": (
         "batch/tasks.py", '            "settings": request.settings,\n', "", RESUMING,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
 
 from fftscape.batch import tasks
 from fftscape.batch.tasks import Request
@@ -55,6 +56,19 @@ def test_only_changed_content_is_computed_again(images: Path, tmp_path: Path, go
     os.utime(images / "a.npy", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     assert go(images, output).statuses == ["done", "unchanged"]
     assert np.array_equal(load_record(output / "a").image.data, stripes(3))
+
+
+def test_a_changed_chunk_of_a_store_is_computed_again(tmp_path: Path, go: Go, stripes: Stripes) -> None:
+    path, output = tmp_path / "a.zarr", tmp_path / "out"
+    array = zarr.create_array(str(path), data=stripes(1), chunks=(40, 50))
+    assert go(path, output).statuses == ["done"]
+    assert go(path, output).statuses == ["unchanged"]
+    chunk = path / "c/1/1"
+    stamp = chunk.stat()
+    array[40:, 50:] = stripes(3)[40:, 50:]
+    os.utime(chunk, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    assert go(path, output).statuses == ["done"]
+    assert np.array_equal(load_record(output / "a").image.data[40:, 50:], stripes(3)[40:, 50:])
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,12 @@ from pathlib import Path
 import h5py
 import numpy as np
 import tifffile
+import zarr
 from PIL import Image
 
 from fftscape.batch.reasons import reason_of
 from fftscape.batch.worker import READING
+from fftscape.files.bundle import members
 from fftscape.files.formats import list_images, read
 from fftscape.files.life import CZI_MAGIC, ND2_MAGIC
 from fftscape.model.image import Image as FftscapeImage
@@ -58,6 +60,13 @@ def made_seeds(folder: Path) -> list[Path]:
     for name, options in (("plain", {}), ("packed", {"chunks": (16, 16), "compression": "gzip"})):
         with h5py.File(folder / f"{name}.h5", "w") as file:
             file.create_dataset("data", data=image, **options).attrs["units"] = "nm"
+    zarr.create_array(str(folder / "plain.zarr"), data=image, chunks=(16, 16), zarr_format=2)
+    group = zarr.create_group(str(folder / "ome.zarr"))
+    group.create_array("0", data=stack, chunks=(1, 8, 8), shards=(1, 16, 16))
+    axes = [{"name": "c", "type": "channel"}, *({"name": name, "unit": "nanometer"} for name in "yx")]
+    scale = {"type": "scale", "scale": [1, 0.5, 0.25]}
+    level = {"path": "0", "coordinateTransformations": [scale]}
+    group.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
     # No example of these is free: their first bytes, and then anything.
     anything = np.random.default_rng(5).bytes(3000)
     for suffix, magic in (
@@ -148,6 +157,11 @@ def write_mutant(seed: Path, kin: Sequence[Path], label: str, folder: Path) -> P
         if beside.suffix in {".emi", ".ser", ".rpl", ".raw"}:
             shutil.copyfile(beside, folder / beside.name)
     path = folder / seed.name
+    if seed.is_dir():
+        member = dice.choice(members(shutil.copytree(seed, path, dirs_exist_ok=True)))
+        other = dice.choice(members(dice.choice(kin)))
+        member.write_bytes(mutant(member.read_bytes() or b"\0", other.read_bytes() or b"\0", dice))
+        return path
     path.write_bytes(mutant(seed.read_bytes(), dice.choice(kin).read_bytes(), dice))
     return path
 

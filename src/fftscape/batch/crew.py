@@ -24,6 +24,7 @@ from typing import Any
 from fftscape.batch.resources import Limits, Resources
 from fftscape.batch.worker import READING, Call, Exhausted, Raised, Reply, Stage, serve
 from fftscape.compute.memory import MIB, in_words
+from fftscape.files.bundle import size_of
 
 # Processor time that reading a file may take, and how much more of the clock's time where others compute too.
 READING_SECONDS = 10.0
@@ -311,7 +312,7 @@ def _start_forkserver() -> None:
 
 def _call(function: Callable[..., Any], errand: Errand, limits: Limits) -> Call:
     try:
-        size = errand.path.stat().st_size / MIB
+        size = size_of(errand.path) / MIB
     except (OSError, ValueError):  # reading it will say why
         size = 0.0
     return Call(function, errand.arguments, limits, READING_SECONDS + READING_SECONDS_PER_MIB * size)

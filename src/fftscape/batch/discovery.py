@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fftscape.batch.summary import WRITTEN
-from fftscape.files.result_folder import MANIFEST
+from fftscape.files.bundle import is_bundle, is_in_bundle
+from fftscape.files.result_folder import MANIFEST, STORE
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ def find_inputs(inputs: Sequence[str], *, suffixes: Container[str], output: Path
         Files, folders (their own image files, not those of sub-folders) and globs (``**`` reaches
         into sub-folders).
     suffixes : container of str
-        Suffixes of image files, in lower case with the dot; they choose the files of a folder.
+        Suffixes of image files, in lower case with the dot; they choose the files of a folder. A folder that
+        is one image counts as a file, and what lies in it is never taken.
     output : Path, optional
         What `run` wrote there is never an input.
     """
@@ -93,18 +95,23 @@ def _expanded(text: str, suffixes: Container[str]) -> list[Path] | Problem:
 
 def _paths_of(text: str, suffixes: Container[str]) -> list[Path] | Problem:
     path = Path(text)
-    if path.is_dir():
+    if path.is_dir() and not is_bundle(path):
         own = sorted(
             item
             for item in path.iterdir()
-            if item.suffix.lower() in suffixes and item.name[0] != "." and item.is_file()
+            if item.suffix.lower() in suffixes and item.name[0] != "." and (item.is_file() or _is_image_folder(item))
         )
         return own or Problem(text, _without_images(path, suffixes))
     if path.exists() or not glob.has_magic(text):
         return [path]
     matches = sorted(Path(match) for match in glob.glob(text, recursive=True))
-    files = [match for match in matches if not match.is_dir()]
+    files = [match for match in matches if (not match.is_dir() or _is_image_folder(match)) and not is_in_bundle(match)]
     return files or Problem(text, "no file matches this pattern.")
+
+
+def _is_image_folder(path: Path) -> bool:
+    """Tell folders that are one image; the store of a result lies in its folder and is none."""
+    return is_bundle(path) and not (path.name == STORE and (path.parent / MANIFEST).is_file())
 
 
 def _without_images(folder: Path, suffixes: Container[str]) -> str:
@@ -116,9 +123,10 @@ def _without_images(folder: Path, suffixes: Container[str]) -> str:
 
 def _glob_of_sub_folders(folder: Path, suffixes: Container[str]) -> str:
     """Return what takes the files in a folder's sub-folders, '' where these hold no images but those of results."""
-    images = (item for item in folder.glob("[!.]*/[!.]*") if item.suffix.lower() in suffixes)
+    below = (item for item in folder.glob("[!.]*/[!.]*") if not (item.parent / MANIFEST).exists())
+    images = (item for item in below if item.suffix.lower() in suffixes)
     with suppress(OSError):  # it may not be looked into
-        if folder.is_dir() and any(item.is_file() and not (item.parent / MANIFEST).exists() for item in images):
+        if folder.is_dir() and any(item.is_file() or _is_image_folder(item) for item in images):
             return os.path.join(glob.escape(str(folder)), "*", "*")
     return ""
 

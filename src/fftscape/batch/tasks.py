@@ -18,6 +18,7 @@ from fftscape.batch.outcome import Outcome, Status
 from fftscape.batch.reasons import reason_of, without_name
 from fftscape.batch.worker import READING
 from fftscape.files import formats
+from fftscape.files.bundle import sha256_of
 from fftscape.files.sidecars import companions
 from fftscape.model.settings import Backend, Settings
 
@@ -75,8 +76,8 @@ class Part:
             If the file cannot be read.
         """
         parts = {
-            "content": _sha256(self.path),
-            "beside": {companion.name: _sha256(companion) for companion in companions(self.path)},
+            "content": sha256_of(self.path),
+            "beside": {companion.name: sha256_of(companion) for companion in companions(self.path)},
             "settings": request.settings,
             "channel": self.channel,
             "frame": self.frame,
@@ -174,8 +175,3 @@ def _mark(part: Part, request: Request) -> str:
         return part.fingerprint(request)
     except OSError:  # reading the image will say why
         return ""
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -17,6 +17,7 @@ from fftscape.batch.summary import strongest_d_spacings, told
 from fftscape.batch.tasks import Request, Task
 from fftscape.batch.worker import READING
 from fftscape.files import formats, result_folder, store
+from fftscape.files.bundle import is_bundle
 from fftscape.model.errors import FftscapeWarning, UnreadableFileError
 from fftscape.pipeline import analyze
 from fftscape.views.report import REPORT
@@ -123,7 +124,7 @@ class _Image:
     def _publish(self) -> Status:
         part, request = self.task.part, self.request
         self.on_stage("looking for an earlier result")
-        mark = part.fingerprint(request) if part.path.is_file() else ""
+        mark = part.fingerprint(request) if part.path.is_file() or is_bundle(part.path) else ""
         if mark and not request.fresh and self._is_finished(mark):
             return "unchanged"
         self.on_stage(READING)

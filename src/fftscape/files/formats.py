@@ -10,7 +10,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fftscape.files import arrays, digital_micrograph, gwyddion, hdf5, life, nanonis, probe, raster, rosetta, text, tiff
+from fftscape.files import (
+    arrays,
+    bundle,
+    digital_micrograph,
+    gwyddion,
+    hdf5,
+    life,
+    nanonis,
+    probe,
+    raster,
+    rosetta,
+    text,
+    tiff,
+    zarr_image,
+)  # fmt: skip
 from fftscape.files.calibration import Calibration, parse_pixel_size
 from fftscape.files.choice import (
     CHANNEL_ADVICE,
@@ -80,6 +94,8 @@ FORMATS: tuple[Format, ...] = (
     Format("HDF5", (".h5", ".hdf5", ".hspy", ".emd", ".nxs"), hdf5.read_hdf5,
            "Velox (also beside EDS data) and Berkeley EMD, HyperSpy, NSID, NeXus and plain datasets",
            magic=(hdf5.MAGIC,)),
+    Format("Zarr", (bundle.SUFFIX,), zarr_image.read_zarr_image,
+           "a folder, Zarr v2 or v3: OME-NGFF 0.4 and 0.5 at full resolution, and plain arrays"),
     Format("Nanonis", (".sxm",), nanonis.read_nanonis, "all channels, forward and backward, turned alike",
            magic=(nanonis.MAGIC,)),
     Format("NanoScope", (".spm", *(f".{number:03d}" for number in range(1000))), probe.read_nanoscope,
@@ -307,7 +323,6 @@ def count_frames(path: str | Path, channel: int | str | None = None) -> int:
 
 def _opened(path: Path) -> tuple[Format, list[Entry]]:
     """Find the format of a file and list its entries."""
-    check_regular_file(path)
     kind = _identified(path)
     with translated_errors(path, kind.name):
         entries = kind.read(path)
@@ -319,12 +334,17 @@ def _opened(path: Path) -> tuple[Format, list[Entry]]:
 
 def _identified(path: Path) -> Format:
     """Find the format by the first bytes, then by the suffix."""
+    suffix = path.suffix.lower()
+    if bundle.is_bundle(path):
+        return next(item for item in FORMATS if suffix in item.suffixes)
+    check_regular_file(path)
     try:
         with path.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)
     except OSError as error:
         raise UnreadableFileError(f"{path}: cannot be opened ({error.strerror}); check its permissions") from error
-    suffix = path.suffix.lower()
+    if path.name.lower().endswith((f"{bundle.SUFFIX}.zip", ".ozx")):
+        raise UnreadableFileError(f"{path}: a zipped Zarr store is not read; unpack it (unzip) into a .zarr folder")
     if suffix == ".raw" and not path.with_suffix(".rpl").exists():
         raise UnreadableFileError(
             f"{path}: raw data without a header do not say their size and type; save them as .npy or TIFF"
