@@ -129,6 +129,15 @@ def test_plain_arrays_however_they_are_packed(tmp_path, version, number):
     assert (image.pixel_size, image.unit) == ((0.5, 0.25), "nm")
 
 
+def test_blosc_takes_no_threads_and_no_lock_of_the_system(tmp_path, monkeypatch):
+    blosc = pytest.importorskip("numcodecs.blosc")
+    path = plain(tmp_path / "x.zarr", version=2, compressors=packers(2)[1])
+    monkeypatch.setattr("multiprocessing.Lock", lambda: pytest.fail("a lock of the system"))
+    monkeypatch.setattr(blosc, "_MUTEX_IS_INIT", False, raising=False)
+    np.testing.assert_array_equal(read(path).data, DATA)
+    assert blosc.use_threads is None
+
+
 @pytest.mark.parametrize("kind", ["bool", "int8", ">f4", "float16", "float64"])
 @pytest.mark.parametrize("version", [2, 3])
 def test_number_types(tmp_path, version, kind):

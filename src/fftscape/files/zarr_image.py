@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -234,8 +235,7 @@ def _plane(path: Path, name: str, header: ArrayHeader, letters: str, at: Mapping
     order = [letter for letter in letters if letter not in at]
     wanted = [letter for letter in "YXS" if letter in order]
     plane = scratch(tuple(lengths[letter] for letter in wanted), header.dtype.newbyteorder("="))
-    # One at a time: chunks are bounded, many of them are not, and threads are those of the run.
-    with zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1}):
+    with _one_at_a_time():
         array: Any = zarr.open_array(str(path / name), mode="r", zarr_format=header.version)  # type: ignore[arg-type]
         for rows, columns in _tiles(lengths, chunk):
             where: dict[str, Any] = {"Y": rows, "X": columns, "S": slice(None), **at}
@@ -251,6 +251,22 @@ def _plane(path: Path, name: str, header: ArrayHeader, letters: str, at: Mapping
             plane[rows, columns] = part.transpose([order.index(letter) for letter in wanted])
             release(plane)
     return plane
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Unpack chunk by chunk: one is bounded, many are not, and how many threads there are is for the run to say."""
+    import zarr
+    from numcodecs import blosc
+
+    before = blosc.use_threads
+    # With threads of its own it also takes a lock of the system, which a worker that ends leaves behind.
+    blosc.use_threads = False
+    try:
+        with zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1}):
+            yield
+    finally:
+        blosc.use_threads = before
 
 
 def _tiles(lengths: Mapping[str, int], chunk: Mapping[str, int]) -> Iterator[tuple[slice, slice]]:
