@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -129,13 +131,20 @@ def test_plain_arrays_however_they_are_packed(tmp_path, version, number):
     assert (image.pixel_size, image.unit) == ((0.5, 0.25), "nm")
 
 
-def test_blosc_takes_no_threads_and_no_lock_of_the_system(tmp_path, monkeypatch):
-    blosc = pytest.importorskip("numcodecs.blosc")
-    path = plain(tmp_path / "x.zarr", version=2, compressors=packers(2)[1])
-    monkeypatch.setattr("multiprocessing.Lock", lambda: pytest.fail("a lock of the system"))
-    monkeypatch.setattr(blosc, "_MUTEX_IS_INIT", False, raising=False)
-    np.testing.assert_array_equal(read(path).data, DATA)
-    assert blosc.use_threads is None
+def test_blosc_takes_neither_threads_nor_a_lock_between_processes(tmp_path):
+    plain(tmp_path / "x.zarr", version=2, compressors=packers(2)[1])
+    script = (
+        "import multiprocessing, sys\n"
+        "multiprocessing.Lock = lambda: sys.exit('a lock between processes')\n"
+        "from fftscape.files.formats import read\n"
+        "assert read(sys.argv[1]).data[29, 40] == 1229\n"
+        "from numcodecs import blosc\n"
+        "assert not blosc.use_threads\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "x.zarr")], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 @pytest.mark.parametrize("kind", ["bool", "int8", ">f4", "float16", "float64"])

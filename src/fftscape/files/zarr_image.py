@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -259,14 +260,11 @@ def _one_at_a_time() -> Iterator[None]:
     import zarr
     from numcodecs import blosc
 
-    before = blosc.use_threads
-    # With threads of its own it also takes a lock of the system, which a worker that ends leaves behind.
-    blosc.use_threads = False
-    try:
-        with zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1}):
-            yield
-    finally:
-        blosc.use_threads = before
+    # Its own lock is one between processes, of which the system complains when a worker is ended.
+    if not getattr(blosc, "_MUTEX_IS_INIT", True):
+        blosc._MUTEX, blosc._MUTEX_IS_INIT = threading.Lock(), True
+    with zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1}):
+        yield
 
 
 def _tiles(lengths: Mapping[str, int], chunk: Mapping[str, int]) -> Iterator[tuple[slice, slice]]:
