@@ -53,6 +53,19 @@ Ended = tuple[int, Any]
 Found = tuple[list[str], int]
 
 
+class OneByOne:
+    """Stands for the threads that bring files to the disk: which of them makes which call is chance."""
+
+    def __init__(self, count: int) -> None:
+        self.map = map
+
+    def __enter__(self) -> OneByOne:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
 class Alone:
     """Stands for the crew: what is killed is the whole run."""
 
@@ -70,6 +83,9 @@ class Alone:
     ) -> Iterator[tuple[int, Any]]:
         for place, errand in enumerate(errands):
             yield place, function(*errand.arguments, on_stage=lambda _stage: None)
+
+
+result_folder.ThreadPoolExecutor = OneByOne  # type: ignore[assignment,misc]
 
 
 @dataclass

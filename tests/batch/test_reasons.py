@@ -45,14 +45,14 @@ def test_a_reason_is_one_sentence_without_the_name(error: Exception, reason: str
 def test_a_disk_that_fails_in_reading_costs_the_image_a_line(
     images: Path, tmp_path: Path, go: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, quick: None
 ) -> None:
-    read = tasks._sha256
+    read = tasks.sha256_of
 
     def failing(path: Path) -> str:
         if path.name == "a.npy":
             raise told(errno.EIO)
         return read(path)
 
-    monkeypatch.setattr(tasks, "_sha256", failing)
+    monkeypatch.setattr(tasks, "sha256_of", failing)
     ran = go(images, tmp_path / "out")
     assert ran.statuses == ["failed", "done"]
     assert ran.heard.trouble == [

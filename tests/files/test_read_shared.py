@@ -247,7 +247,7 @@ def test_the_grey_original_is_taken_not_the_rgb_copy(shared_data):
 
 def test_a_folder_scan_takes_images_only():
     assert {".tif", ".tiff", ".png", ".jpg", ".dm3", ".dm4", ".emd", ".sxm", ".npy", ".004", ".ser"} <= SUFFIXES
-    assert not {".json", ".txt", ".csv", ".md", ".raw", ".emi", ".html", ".zarr"} & SUFFIXES
+    assert not {".json", ".txt", ".csv", ".md", ".raw", ".emi", ".html"} & SUFFIXES
 
 
 def test_every_refusal_in_the_folder_is_one_sentence(shared_data):
