@@ -62,13 +62,8 @@ def get_ready(*, drawing: bool = True) -> None:
 
     forkserver.set_forkserver_preload(LOADED + LOADED_FOR_DRAWING * drawing)
     _is_told = True
-    # Ctrl-C is for the supervisor, also while the server still loads.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        with _single_threaded():
-            forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with _single_threaded():
+        _start_forkserver()
 
 
 @dataclass(frozen=True)
