@@ -24,10 +24,10 @@ pytestmark = pytest.mark.long
 # What is done wrong: in which file, what is put in place of what, and where the test is that must notice.
 FAULTS = {
     "a file is not synced": (
-        "files/result_folder.py", "                _sync_one(path)\n", "                pass\n", PUBLISHING,
+        "files/result_folder.py", "        [path for path in files if not os.path.islink(path)],\n", "", PUBLISHING,
     ),
     "a folder is not synced": (
-        "files/result_folder.py", "        _sync_one(place)\n", "        pass\n", PUBLISHING,
+        "files/result_folder.py", "        *(by_depth[depth] for depth in sorted(by_depth)[::-1]),\n", "", PUBLISHING,
     ),
     "the name is not synced": (
         "files/result_folder.py", "    _sync_one(target.parent)\n", "", PUBLISHING,
