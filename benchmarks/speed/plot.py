@@ -19,7 +19,7 @@ def draw(path: Path, seconds: dict[str, float], floor: float, results: list[Meas
     axes[0].axvline(floor, color="#cc6677", linestyle="--", label=f"floor of this machine, {1000 * floor:.0f} ms")
     axes[0].set(xscale="log", xlabel="seconds after imports")
     axes[0].margins(x=0.25)
-    axes[0].legend(loc="lower right", fontsize=8)
+    axes[0].legend(loc="upper right", fontsize=8)
     if results:
         grown = sorted((one.n_windows, one.seconds) for one in results if "image" in one.case.name or one is results[0])
         axes[1].loglog(*zip(*grown, strict=True), "o-", color="#4477aa", label="fftscape")
