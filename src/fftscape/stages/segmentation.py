@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from fftscape.compute.executors import for_each, ordered
 from fftscape.compute.moments import Moments
-from fftscape.compute.scores import leading_scores, whitening
+from fftscape.compute.scores import leading_scores
 from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
+from fftscape.compute.whitening import whitening
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.mapped import bands_of, release, scratch
 from fftscape.model.records import Segmentation, Spectra, WindowGrid
