@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from fftscape.cli import app
-from fftscape.model.records import AnalysisRecord
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.pipeline import Analysis
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -20,6 +20,7 @@ from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.compute.memory import allowed_memory, as_bytes
 from fftscape.files import exchange, result_folder, store
 from fftscape.labelling import labelled
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.arrays import FloatArray
 from fftscape.model.errors import (
     InvalidSettingError,
@@ -31,7 +32,6 @@ from fftscape.model.errors import (
 from fftscape.model.image import Image
 from fftscape.model.mapped import bands_of
 from fftscape.model.records import (
-    AnalysisRecord,
     Factorization,
     Regions,
     Scree,
@@ -76,7 +76,7 @@ _AGREEING = 0.9
 class Analysis(AnalysisRecord):
     """The result of `analyze`: the record and what can be done with it.
 
-    See `fftscape.model.records.AnalysisRecord` for the fields.
+    See `fftscape.model.analysis.AnalysisRecord` for the fields.
 
     Examples
     --------
