@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from fftscape.analysis import Analysis
-from fftscape.cli import app
+from fftscape.cli.commands import app
 from fftscape.model.analysis import AnalysisRecord
 
 ROOT = Path(__file__).resolve().parents[1]
