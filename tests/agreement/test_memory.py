@@ -6,9 +6,10 @@ import pytest
 import tifffile
 
 import fftscape as fs
-from fftscape import preparation
+from fftscape import preparation, survey
 from fftscape.model import mapped
 from fftscape.model.errors import InvalidSettingError
+from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import Settings, merged
 from fftscape.preparation import Notes, usable_pixels
 
@@ -18,6 +19,21 @@ ARRAYS = ("loadings", "factors", "labels", "residual", "abruptness", "stability"
 @pytest.fixture(scope="module")
 def scene():
     return fs.synthetic.SCENE_KINDS["crystal grains"](3).image
+
+
+@pytest.fixture
+def kinds(monkeypatch):
+    """Note, for all spectra that an analysis asks for, whether they are held in memory."""
+    held = []
+
+    def noting(*arguments, **options):
+        spectra = original(*arguments, **options)
+        held.append(isinstance(spectra, LocalSpectra))
+        return spectra
+
+    original = survey.spectra_within
+    monkeypatch.setattr(survey, "spectra_within", noting)
+    return held
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +49,28 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("memory", [1, "20MiB"])
-def test_streamed_spectra_give_the_same_bytes(scene, plenty, memory):
+def test_streamed_spectra_give_the_same_bytes(scene, plenty, memory, kinds):
     same(fs.analyze(scene, window=(64, 48), step=(16, 24), memory=memory), plenty)
+    assert not all(kinds)  # not the largest of them, at least
 
 
-def test_a_rotation_tolerant_analysis_streams_too(scene):
+def test_a_rotation_tolerant_analysis_streams_too(scene, kinds):
     settings = merged(Settings(), {"rotation": {"tolerant": True}})
-    little, much = (fs.analyze(scene, window=64, step=24, settings=settings, memory=size) for size in (1, "64GiB"))
+    little = fs.analyze(scene, window=64, step=24, settings=settings, memory=1)
+    assert not any(kinds)
+    kinds.clear()
+    much = fs.analyze(scene, window=64, step=24, settings=settings, memory="64GiB")
+    assert all(kinds)
     same(little, much)
     assert little.orientation.tobytes() == much.orientation.tobytes()
 
 
-def test_the_published_flow_streams_too(scene):
-    little, much = (fs.analyze(scene, window=64, step=24, preset="published", memory=size) for size in (1, "64GiB"))
+def test_the_published_flow_streams_too(scene, kinds):
+    little = fs.analyze(scene, window=64, step=24, preset="published", memory=1)
+    assert not any(kinds)
+    kinds.clear()
+    much = fs.analyze(scene, window=64, step=24, preset="published", memory="64GiB")
+    assert all(kinds)
     same(little, much)
 
 
