@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fftscape.compute.executors import elsewhere, one_blas_thread, serially, usable_processors
+from fftscape.compute.memory import limit_memory
 from fftscape.model.errors import BackendUnavailableError, FftscapeError
 from fftscape.model.mapped import Place, place_of
 
@@ -263,6 +264,12 @@ def _done(payload: bytes, piece: Any, *arrays: Any) -> Any:
 
 
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Call a function, in a worker, which is killed when it takes more memory than it may have."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    if worker.memory_manager.memory_limit:
+        limit_memory(worker.memory_manager.memory_limit // worker.state.nthreads)
     with serially():
         return function(*arguments)
 
