@@ -57,6 +57,17 @@ def test_boundaries_may_stay_where_the_windows_put_them(image, counted):
     assert len(counted) == 1
 
 
+def test_changed_pixels_are_looked_at_anew(image, counted):
+    pixels = image.data.copy()
+    same = fs.Image(pixels)
+    first = fs.analyze(same, window=48)
+    pixels[:] = pixels[::-1].copy()
+    again = fs.analyze(same, window=48)
+    assert len(counted) == 2
+    assert_equal(again, fs.analyze(pixels, window=48))
+    assert (again.labels != first.labels).any()
+
+
 def test_other_windows_or_settings_are_looked_at_anew(image, counted):
     fs.analyze(image, window=48)
     fs.analyze(image, window=40)

@@ -128,17 +128,19 @@ def describe(image: Image, model: AnalysisRecord, *, notes: Notes) -> AnalysisRe
         ground = Ground(image, usable_pixels(image, model.settings, notes), allowed_memory() // _PARTS)
         spectra = _spectra(ground, model.settings, notes)
         result = project(spectra, to_half_plane(model.factors))
-        return _assemble(_Found(ground, spectra, model.scree, None, None, result), model.settings, notes)
+        found = _Found(ground, _digest(image.data), spectra, model.scree, None, None, result)
+        return _assemble(found, model.settings, notes)
 
 
 def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: Backend) -> AnalysisRecord:
     chosen, finer = with_windows(chosen, image, notes)
-    prepared = recalled(image, chosen, room, backend) if finer is None else None
+    digest = _digest(image.data)
+    prepared = recalled(image, digest, chosen, room, backend) if finer is None else None
     if prepared is None:
         forget()  # there need not be room for both
         chosen, prepared = _prepared(image, chosen, finer, room, backend)
         alone = None if prepared.survey is None else replace(prepared.survey, other=None)
-        remember(image, chosen, room, backend, replace(prepared, survey=alone))
+        remember(image, digest, chosen, room, backend, replace(prepared, survey=alone))
     notes.extend(prepared.notes)
     ground, spectra = Ground(image, prepared.usable, room, backend), prepared.spectra
     survey = None if prepared.survey is None else replace(prepared.survey, rank=chosen.rank)
@@ -153,7 +155,7 @@ def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: 
         # Of several ways to describe the spectra equally well it found one that is not that of the regions.
         result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
         notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-    return _assemble(_Found(ground, spectra, scree, regions, start, result), chosen, notes)
+    return _assemble(_Found(ground, digest, spectra, scree, regions, start, result), chosen, notes)
 
 
 def _prepared(
@@ -184,9 +186,10 @@ def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What the stages up to the factorization found; regions on the grid of the spectra, and their means."""
+    """What the stages up to the factorization found: regions, and their means, on the grid of the spectra."""
 
     ground: Ground
+    digest: str
     spectra: Spectra
     scree: Scree
     regions: Regions | None
@@ -273,7 +276,7 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord
         n_iter=result.n_iter,
         converged=result.converged,
         settings=settings,
-        provenance=_provenance(found.ground),
+        provenance=_provenance(found.ground, found.digest),
         notes=tuple(notes.sentences),
     )
     return _turned(analysis, found, purest)
@@ -293,7 +296,7 @@ def _turned(analysis: AnalysisRecord, found: _Found, purest: FloatArray) -> Anal
     return joined(analysis, turns, orientation_map(spectra, references, owner, analysis.image.pixel_size))
 
 
-def _provenance(ground: Ground) -> dict[str, str]:
+def _provenance(ground: Ground, digest: str) -> dict[str, str]:
     image, backend = ground.image, ground.backend
     return {
         "fftscape": version("fftscape"),
@@ -303,7 +306,7 @@ def _provenance(ground: Ground) -> dict[str, str]:
         **({} if backend == "numpy" else {"backend": f"{backend} {device(backend).version}"}),
         "machine": platform.machine(),
         "input": image.source,
-        "pixels_sha256": _digest(image.data),
+        "pixels_sha256": digest,
     }
 
 

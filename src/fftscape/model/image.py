@@ -36,6 +36,7 @@ class Image(ReadOnlyArrays):
     ----------
     data : ndarray, shape (y, x)
         Real numbers of any dtype, perhaps mapped from a file; NaN and infinity mark pixels without data.
+        Not copied: whoever changes them later changes the image of results that were made of them.
     pixel_size : tuple of float
         Height and width of a pixel in `unit`, (y, x); they may differ.
     unit : str
