@@ -325,7 +325,7 @@ def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
     if image.is_constant:
         notes.warn(f"{image.name}: all pixels are equal, so there is no structure to find.", OddImageWarning)
         return usable
-    overlays = _overlays(image, keep_burned_in=settings.windows.keep_burned_in)
+    overlays = find_burned_in(image, keep_burned_in=settings.windows.keep_burned_in)
     if overlays is None:
         return usable
     without: BoolArray = usable & ~overlays.mask
@@ -343,8 +343,21 @@ def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
     return without
 
 
-def _overlays(image: Image, *, keep_burned_in: bool) -> Overlays | None:
-    """Find what was burned in; None where nothing was, or where the user wants it."""
+def find_burned_in(image: Image, *, keep_burned_in: bool) -> Overlays | None:
+    """Find what was burned in, of large images by a part of their pixels.
+
+    Parameters
+    ----------
+    image : Image
+        What to look at.
+    keep_burned_in : bool
+        Whether the user wants it analysed.
+
+    Returns
+    -------
+    Overlays or None
+        Of the image's shape; None where there is nothing, or where it is to be kept.
+    """
     if keep_burned_in or image.is_constant or not _holds_anything(image.data):
         return None
     every = math.ceil(math.sqrt(image.data.size / _MOST_PIXELS))
@@ -384,7 +397,7 @@ def _number_of_windows(usable: BoolArray, settings: Settings) -> int:
 
 def _image_part(image: Image, *, keep_burned_in: bool) -> Image:
     """Return the part of an image that holds no overlay along its edges, with NaN for those inside."""
-    overlays = _overlays(image, keep_burned_in=keep_burned_in)
+    overlays = find_burned_in(image, keep_burned_in=keep_burned_in)
     if overlays is None or overlays.mask.all():
         return image
     rows, columns = (np.flatnonzero(~overlays.mask.all(axis=axis)) for axis in (1, 0))

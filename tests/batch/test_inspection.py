@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from fftscape import preparation
 from fftscape.batch.inspection import inspect
 
 Stripes = Callable[..., np.ndarray]
@@ -31,3 +33,13 @@ def test_inspection_of_an_image_too_small_for_advice_says_so(tmp_path: Path) -> 
     seen = inspect(tmp_path / "tiny.npy")
     assert seen.advice is None
     assert "too small" in seen.remarks[-1]
+
+
+def test_what_was_burned_in_is_told_as_a_run_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.random.default_rng(0).normal(size=(503, 701)).astype(np.float32)
+    pixels[:60] = pixels[:, 690:] = 0
+    np.save(tmp_path / "edges.npy", pixels)
+    assert [remark for remark in inspect(tmp_path / "edges.npy").remarks if "left out" in remark]
+    # Of large images neither looks at all pixels.
+    monkeypatch.setattr(preparation, "_MOST_PIXELS", 50_000)
+    assert [remark for remark in inspect(tmp_path / "edges.npy").remarks if "counted in steps of 3 pixels" in remark]

@@ -15,8 +15,7 @@ from fftscape.files.formats import ImageInfo
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.image import PIXEL_UNIT
 from fftscape.model.records import WindowAdvice
-from fftscape.preparation import suggest_window
-from fftscape.stages.overlays import find_overlays
+from fftscape.preparation import find_burned_in, suggest_window
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,8 @@ def inspect(path: Path) -> Inspection:
     chosen = next(info for info in images if info.is_default)
     remarks = [note for info in images for note in info.notes] if len(images) == 1 else list(chosen.notes)
     remarks += [note for note in image.notes if note not in remarks and "--channel" not in note]
-    remarks += find_overlays(image.data).sentences
+    burned_in = find_burned_in(image, keep_burned_in=False)
+    remarks += () if burned_in is None else burned_in.sentences
     advice = None
     try:
         advice = suggest_window(image)
