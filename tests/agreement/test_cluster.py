@@ -18,7 +18,7 @@ from fftscape.batch.fleet import Fleet
 from fftscape.compute import cluster as cluster_module
 from fftscape.compute.cluster import Cluster, _packed, connected
 from fftscape.compute.executors import elsewhere, spread
-from fftscape.compute.memory import allowed_memory
+from fftscape.compute.memory import LEAST_SHARE, MIB, allowed_memory
 from fftscape.model.errors import BackendUnavailableError, FftscapeError
 from fftscape.model.mapped import place_of
 
@@ -219,6 +219,14 @@ def test_a_fleet_returns_values_and_says_what_was_lost(client):
 
 def told_memory(*, on_stage) -> int:
     return allowed_memory()
+
+
+@pytest.mark.parametrize(("memory", "count", "share"), [(900 * MIB, 2, 450 * MIB), (1, 1, LEAST_SHARE)])
+def test_there_are_no_more_local_workers_than_memory_is_enough_for(memory, count, share):
+    with connected("local", memory, 3) as local:
+        assert local.n_workers == count
+        found = dict(Fleet(local).map(told_memory, [Errand(Path("x"), ())], on_stage=lambda *words: None))
+    assert found == {0: share}
 
 
 def test_an_analysis_in_a_worker_takes_what_the_worker_may_have():

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fftscape.compute.executors import usable_processors
-from fftscape.compute.memory import MIB, as_bytes, in_words, usual_memory
+from fftscape.compute.memory import LEAST_SHARE, MIB, as_bytes, in_words, usual_memory
 from fftscape.model.errors import InvalidSettingError
 
 # The processes that supervise: the run itself, the one that workers are forked from, and Python's own helper.
 OVERHEAD = 256 * MIB
-# What a worker needs to analyse a small image, libraries included.
-LEAST_SHARE = 384 * MIB
 # Pages of libraries and files in a worker, which no limit on its own memory counts.
 FILE_PAGES = 64 * MIB
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from fftscape.compute.executors import elsewhere, one_blas_thread, serially, usable_processors
-from fftscape.compute.memory import limit_memory
+from fftscape.compute.memory import LEAST_SHARE, limit_memory
 from fftscape.model.errors import BackendUnavailableError, FftscapeError
 from fftscape.model.mapped import Place, place_of
 
@@ -41,9 +41,10 @@ def connected(scheduler: Any, memory: int, n_workers: int | None = None) -> Iter
         (``tcp://host:8786``, or ``tls://...`` with the certificates that Dask's own configuration names); a client
         that is connected already; or None for no cluster.
     memory : int
-        Bytes that local workers may take together.
+        Bytes that local workers may take together; one takes what it cannot do without, though.
     n_workers : int, optional
-        How many local ones; as many as there are usable processors where left out.
+        How many local ones at most; as many as there are usable processors where left out. There are fewer where the
+        memory is not enough for so many.
 
     Yields
     ------
@@ -192,13 +193,15 @@ def _client(scheduler: Any, memory: int, n_workers: int) -> Iterator[Any]:
             "a Dask scheduler needs an optional library; install it with: pip install 'fftscape[cluster]'"
         ) from error
     if scheduler == LOCAL:
+        # A worker that may have less is killed as soon as it has loaded its libraries, again and again.
+        n_workers = max(1, min(n_workers, memory // LEAST_SHARE))
         with (
             LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,
-                memory_limit=memory // n_workers,
+                memory_limit=max(memory // n_workers, LEAST_SHARE),
                 silence_logs=logging.CRITICAL,
             ) as cluster,
             Client(cluster) as client,

@@ -12,6 +12,8 @@ from fftscape.model.errors import InvalidSettingError
 MIB = 2**20
 # How much of the machine's memory is taken where nothing is said.
 USUAL_PART = 0.75
+# What a worker needs to analyse a small image, libraries included.
+LEAST_SHARE = 384 * MIB
 UNITS = {
     "": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": MIB, "gib": 2**30,
     "tib": 2**40, "k": 2**10, "m": MIB, "g": 2**30, "t": 2**40,
