@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, NoReturn, cast
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -26,15 +26,16 @@ from fftscape.cli.endings import (
 )
 from fftscape.cli.words import (
     backend_of,
+    frame_of,
     given,
-    named,
     number,
     number_or,
     number_or_text,
     pair,
+    pixel_size_of,
     reporter_of,
     settings_of,
-)
+)  # fmt: skip
 from fftscape.model.settings import Settings
 
 # Plain help: formatting it with rich takes 0.3 s, most of the time in which help should answer.
@@ -124,30 +125,19 @@ def run(
         from fftscape.batch.run import run as run_batch
         from fftscape.batch.summary import closing_line
         from fftscape.batch.tasks import Request
-        from fftscape.files.calibration import parse_pixel_size
 
-        if pixel_size is not None:
-            with named("--pixel-size"):
-                parse_pixel_size(pixel_size)  # refused once here, not once for each image
         request = Request(
-            settings,
-            channel=number_or_text(channel),
-            frame=cast("int | Literal['all'] | None", number_or(frame, "all", "--frame", least=0)),
-            pixel_size=pixel_size,
-            fresh=fresh,
-            report=report,
-            backend=backend_of(backend),
-        )
-        resources = Resources.given(number(jobs, "--jobs"), memory)
-        portion = WHOLE if part is None else Portion.parsed(part)
+            settings, number_or_text(channel), frame_of(frame), pixel_size_of(pixel_size), fresh, report,
+            backend_of(backend),
+        )  # fmt: skip
         reporter = reporter_of(quiet)
         outcomes = run_batch(
             inputs,
             output,
             request=request,
-            resources=resources,
+            resources=Resources.given(number(jobs, "--jobs"), memory),
             reporter=reporter,
-            portion=portion,
+            portion=WHOLE if part is None else Portion.parsed(part),
             scheduler=scheduler,
         )
         reporter.say(closing_line(outcomes, output))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, cast
 
 from fftscape.batch.progress import Reporter
 from fftscape.model.errors import InvalidSettingError
@@ -95,6 +95,21 @@ def number_or_text(text: str | None) -> int | str | None:
         return None if text is None else int(text)
     except ValueError:
         return text
+
+
+def frame_of(text: str | None) -> int | Literal["all"] | None:
+    """Return the number of a frame, or 'all'."""
+    return cast("int | Literal['all'] | None", number_or(text, "all", "--frame", least=0))
+
+
+def pixel_size_of(text: str | None) -> str | None:
+    """Return a pixel size as it was given, after a look at it: it is refused once here, not once for each image."""
+    if text is not None:
+        from fftscape.files.calibration import parse_pixel_size
+
+        with named("--pixel-size"):
+            parse_pixel_size(text)
+    return text
 
 
 def reporter_of(quiet: bool | None) -> Reporter:
