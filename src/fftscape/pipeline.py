@@ -15,12 +15,12 @@ import numpy.typing as npt
 
 from fftscape.compute.backend import checked, device
 from fftscape.compute.cluster import engaged
-from fftscape.compute.executors import one_blas_thread
+from fftscape.compute.executors import aside, one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.compute.memory import allowed_memory, as_bytes
 from fftscape.files import exchange, result_folder, store
 from fftscape.labelling import labelled
-from fftscape.model.arrays import FloatArray
+from fftscape.model.arrays import FloatArray, IntArray
 from fftscape.model.errors import (
     InvalidSettingError,
     NoPeaksWarning,
@@ -33,10 +33,12 @@ from fftscape.model.mapped import bands_of
 from fftscape.model.records import (
     AnalysisRecord,
     Factorization,
+    LocalSpectra,
     Regions,
     Scree,
     Segmentation,
     Spectra,
+    WindowGrid,
 )
 from fftscape.model.settings import Backend, Preset, Settings, merged
 from fftscape.preparation import (
@@ -268,7 +270,8 @@ class Analysis(AnalysisRecord):
             ground = Ground(image, usable_pixels(image, self.settings, notes), allowed_memory() // _PARTS)
             spectra = _spectra(ground, self.settings, notes)
             result = project(spectra, to_half_plane(self.factors))
-            described = _assemble(_Found(ground, spectra, self.scree, None, None, result), self.settings, notes)
+            found = _Found(ground, spectra, self.scree, None, None, result, lambda: None)
+            described = _assemble(found, self.settings, notes)
         notes.give_warnings()
         return described
 
@@ -337,7 +340,7 @@ def analyze(
     notes = Notes()
     checked(backend, "backend")
     bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
-    with one_blas_thread(), engaged(scheduler, bytes_):
+    with one_blas_thread(), engaged(scheduler, bytes_), aside(_load_ahead):
         analysis = _analyzed(image, chosen, notes, bytes_ // _PARTS, backend)
     notes.give_warnings()
     return analysis
@@ -375,6 +378,12 @@ def load(path: str | Path) -> Analysis:
     return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
 
 
+def _load_ahead() -> None:
+    """Import what later stages import, while the first ones compute."""
+    import scipy.ndimage
+    import scipy.special  # noqa: F401
+
+
 def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: Backend) -> Analysis:
     chosen, finer = with_windows(chosen, image, notes)
     prepared = recalled(image, chosen, room, backend) if finer is None else None
@@ -391,13 +400,14 @@ def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: 
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
     if unseen:
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
-    start = None if regions is None else mean_spectra(spectra, regions)
-    result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
-    if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
-        # Of several ways to describe the spectra equally well it found one that is not that of the regions.
-        result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
-        notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-    return _assemble(_Found(ground, spectra, scree, regions, start, result), chosen, notes)
+    with aside(lambda: _by_regions(ground, regions, spectra.grid, chosen), at_once=_is_held(spectra)) as by_regions:
+        start = None if regions is None else mean_spectra(spectra, regions)
+        result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
+        if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
+            # Of several ways to describe the spectra equally well it found one that is not that of the regions.
+            result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
+            notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
+        return _assemble(_Found(ground, spectra, scree, regions, start, result, by_regions), chosen, notes)
 
 
 def _prepared(
@@ -428,7 +438,10 @@ def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What the stages up to the factorization found; regions on the grid of the spectra, and their means."""
+    """What the stages up to the factorization found.
+
+    Regions are on the grid of the spectra, with their means, and by them the labels, on which a thread may be at work.
+    """
 
     ground: Ground
     spectra: Spectra
@@ -436,6 +449,7 @@ class _Found:
     regions: Regions | None
     means: FloatArray | None
     result: Factorization
+    by_regions: Callable[[], Segmentation | None]
 
 
 def _number(
@@ -472,72 +486,81 @@ def _finer(
     return chosen, survey.beside(first)
 
 
+def _by_regions(ground: Ground, regions: Regions | None, grid: WindowGrid, settings: Settings) -> Segmentation | None:
+    """Give pixels to the regions, which needs no factorization."""
+    if regions is None:
+        return None
+    return labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, settings)
+
+
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:
     """Assign windows to components, and pixels."""
     grid = found.spectra.grid
-    if found.regions is None:
-        assignment = assigned_by_loadings(loadings, grid)
-    else:
-        assignment = assigned_by_labels(found.regions.labels, len(loadings), grid)
-    return labelled(found.ground, assignment, grid, settings)
+    return found.by_regions() or labelled(found.ground, assigned_by_loadings(loadings, grid), grid, settings)
+
+
+def _is_held(spectra: Spectra) -> bool:
+    """Tell whether spectra are in memory, and there is some to spare, so that several things can be done at a time."""
+    return isinstance(spectra, LocalSpectra)
 
 
 def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
     """Turn a factorization into everything people ask of it."""
     image, spectra, scree, regions, result = found.ground.image, found.spectra, found.scree, found.regions, found.result
-    grid = spectra.grid
+    grid, at_once = spectra.grid, _is_held(spectra)
     loadings = grid.to_map(result.loadings)
     factors = to_full_plane(result.factors, grid.size)
     weights = result.loadings.sum(axis=0, dtype=np.float64)
-    purest = purest_spectra(spectra, result.loadings)
-    spots = to_full_plane(purest, grid.size)
-    peaks = find_peaks(spots, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
-    unknown = np.full(len(factors), np.nan)
-    if not result.converged:
-        notes.warn(
-            f"The factorization had not settled after {result.n_iter} iterations; raise factorization.max_iter.",
-            NotConvergedWarning,
+    with (
+        aside(lambda: _digest(image.data), at_once=at_once) as digest,
+        aside(lambda: _segmentation(found, loadings, settings), at_once=at_once) as segmentation,
+    ):
+        spots = to_full_plane(purest_spectra(spectra, result.loadings), grid.size)
+        references, owner = _references(found, spots)
+        with aside(lambda: same_rings(references, image.pixel_size, settings.spectra.scaling)) as turns:
+            peaks = find_peaks(spots, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
+        unknown = np.full(len(factors), np.nan)
+        if not result.converged:
+            notes.warn(
+                f"The factorization had not settled after {result.n_iter} iterations; raise factorization.max_iter.",
+                NotConvergedWarning,
+            )
+        if not len(peaks) and result.factors.any():
+            notes.warn("No component has a spot that stands out of its background.", NoPeaksWarning)
+        analysis = Analysis(
+            image=image,
+            grid=grid,
+            scree=scree,
+            factors=factors,
+            loadings=loadings,
+            residual=grid.to_map(result.residual),
+            abruptness=np.full(grid.shape, np.nan, np.float32) if regions is None else regions.abruptness,
+            shares=weights / (weights.sum() or 1.0),
+            stability=unknown if regions is None else regions.stability,
+            variation=unknown if regions is None else regions.variation,
+            segmentation=segmentation(),
+            peaks=peaks,
+            reconstruction_error=result.reconstruction_error,
+            n_iter=result.n_iter,
+            converged=result.converged,
+            settings=settings,
+            provenance=_provenance(found.ground, digest()),
+            notes=tuple(notes.sentences),
         )
-    if not len(peaks) and result.factors.any():
-        notes.warn("No component has a spot that stands out of its background.", NoPeaksWarning)
-    analysis = Analysis(
-        image=image,
-        grid=grid,
-        scree=scree,
-        factors=factors,
-        loadings=loadings,
-        residual=grid.to_map(result.residual),
-        abruptness=np.full(grid.shape, np.nan, np.float32) if regions is None else regions.abruptness,
-        shares=weights / (weights.sum() or 1.0),
-        stability=unknown if regions is None else regions.stability,
-        variation=unknown if regions is None else regions.variation,
-        segmentation=_segmentation(found, loadings, settings),
-        peaks=peaks,
-        reconstruction_error=result.reconstruction_error,
-        n_iter=result.n_iter,
-        converged=result.converged,
-        settings=settings,
-        provenance=_provenance(found.ground),
-        notes=tuple(notes.sentences),
-    )
-    return _turned(analysis, found, purest)
-
-
-def _turned(analysis: Analysis, found: _Found, purest: FloatArray) -> Analysis:
-    """Name the components that are one structure turned or, where that is wanted, make one component of them."""
-    spectra, settings = found.spectra, analysis.settings
-    if found.regions is None or found.means is None:
-        means, owner = purest, found.result.loadings.argmax(axis=1)
-    else:
-        means, owner = found.means, found.regions.labels[spectra.grid.valid]
-    references = to_full_plane(means, spectra.grid.size)
-    turns = same_rings(references, analysis.image.pixel_size, settings.spectra.scaling)
     if not settings.rotation.tolerant:
-        return replace(analysis, notes=(*analysis.notes, *said(turns)))
-    return joined(analysis, turns, orientation_map(spectra, references, owner, analysis.image.pixel_size))
+        return replace(analysis, notes=(*analysis.notes, *said(turns())))
+    return joined(analysis, turns(), orientation_map(spectra, references, owner, image.pixel_size))
 
 
-def _provenance(ground: Ground) -> dict[str, str]:
+def _references(found: _Found, spots: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return spectra that show how components are turned, and the component that each window is of."""
+    grid = found.spectra.grid
+    if found.regions is None or found.means is None:
+        return spots, found.result.loadings.argmax(axis=1)
+    return to_full_plane(found.means, grid.size), found.regions.labels[grid.valid]
+
+
+def _provenance(ground: Ground, pixels_sha256: str) -> dict[str, str]:
     image, backend = ground.image, ground.backend
     return {
         "fftscape": version("fftscape"),
@@ -547,7 +570,7 @@ def _provenance(ground: Ground) -> dict[str, str]:
         **({} if backend == "numpy" else {"backend": f"{backend} {device(backend).version}"}),
         "machine": platform.machine(),
         "input": image.source,
-        "pixels_sha256": _digest(image.data),
+        "pixels_sha256": pixels_sha256,
     }
 
 
