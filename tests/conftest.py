@@ -11,8 +11,9 @@ import pytest
 
 from fftscape.batch.crew import Errand
 from fftscape.batch.resources import Resources
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord, Peaks, Scree, Segmentation, WindowGrid
+from fftscape.model.records import Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings, merged
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

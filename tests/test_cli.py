@@ -19,7 +19,7 @@ import fftscape.batch.demo
 import fftscape.batch.inspection
 import fftscape.synthetic
 from fftscape.batch.demo import Comparison
-from fftscape.cli import app
+from fftscape.cli.commands import app
 from fftscape.files.result_folder import read_manifest
 from fftscape.files.store import load_record
 from fftscape.model.image import Image

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fftscape.cli import main
+from fftscape.cli.commands import main
 from fftscape.files.result_folder import STAGING, check
 
 DRAWN = ("--window", "24x20", "--step", "12", "--components", "2")

@@ -23,7 +23,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("
 HEAVY = {"scipy", "matplotlib", "tifffile", "imagecodecs", "PIL", "h5py", "zarr", "jinja2", "xarray", "rsciio", "nd2"}
 SHOW_HELP = """
 import sys
-from fftscape.cli import main
+from fftscape.cli.commands import main
 sys.argv = ["fftscape", "--help"]
 try:
     main()

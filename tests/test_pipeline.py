@@ -8,8 +8,8 @@ import pytest
 
 import fftscape as fs
 from fftscape import pipeline
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import NoPeaksWarning, NotConvergedWarning, OddImageWarning
-from fftscape.model.records import AnalysisRecord
 from fftscape.model.settings import Settings, merged
 from fftscape.survey import surveyed
 from fftscape.synthetic import Lattice, crystal_scene, demo_scene

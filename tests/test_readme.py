@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import typer
 
-from fftscape.cli import app
-from fftscape.model.records import AnalysisRecord
-from fftscape.pipeline import Analysis
+from fftscape.analysis import Analysis
+from fftscape.cli.commands import app
+from fftscape.model.analysis import AnalysisRecord
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -17,11 +17,14 @@ with watch.stage("imports"):
 
     assert fs.analyze  # public names are loaded on first use
 
+WORDS = ("plain", "maps", "again", "threads", "memory", "scheduler")
 MAPS = {"segmentation": {"sharpen": False}}
 PLAIN = {"rank": {"rule": "noise-null"}, **MAPS}
 
 task, folder = asked()
 words = dict(word.partition("=")[::2] for word in sys.argv[6:])
+if unknown := [word for word in sys.argv[6:] if word.partition("=")[0] not in WORDS]:
+    raise SystemExit(f"{', '.join(unknown)}: there is no such word; there are {', '.join(WORDS)}")
 plain = "plain" in words
 if "threads" in words:
     from fftscape.compute.executors import limit_threads

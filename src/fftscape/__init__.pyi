@@ -1,4 +1,7 @@
 from . import synthetic as synthetic
+from .analysis import Analysis as Analysis
+from .analysis import analyze as analyze
+from .analysis import load as load
 from .files.formats import list_images as list_images
 from .files.formats import read as read
 from .model.errors import BackendUnavailableError as BackendUnavailableError
@@ -13,7 +16,4 @@ from .model.errors import UnreadableFileError as UnreadableFileError
 from .model.errors import UnwritableOutputError as UnwritableOutputError
 from .model.image import Image as Image
 from .model.settings import Settings as Settings
-from .pipeline import Analysis as Analysis
-from .pipeline import analyze as analyze
-from .pipeline import load as load
 from .preparation import suggest_window as suggest_window

@@ -8,7 +8,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command line."""
-    from fftscape.cli import main as command_line
+    from fftscape.cli.commands import main as command_line
 
     command_line()
 

@@ -8,20 +8,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from fftscape.compute.assignments import Assignment
 from fftscape.compute.moments import Moments, cell_moments
 from fftscape.model.records import Segmentation, WindowGrid
 from fftscape.model.settings import Settings, SpectraSettings
-from fftscape.stages.segmentation import (
-    Assignment,
-    Placed,
-    level_cell,
-    loud_beside_quiet,
-    near_boundaries,
-    outline_cell,
-    outlined,
-    segment,
-    sharpened,
-)
+from fftscape.stages.outlines import level_cell, loud_beside_quiet, outline_cell, outlined
+from fftscape.stages.segmentation import Placed, near_boundaries, segment, sharpened
 from fftscape.stages.windows import survey_grid
 from fftscape.survey import Ground
 

@@ -1,25 +1,23 @@
-"""The whole method in its order, the only place that knows it: an image in, an `Analysis` out."""
+"""The whole method in its order, the only place that knows it: an image in, an `AnalysisRecord` out."""
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.backend import checked, device
-from fftscape.compute.cluster import engaged
+from fftscape.compute.backend import device
 from fftscape.compute.executors import aside, one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
-from fftscape.compute.memory import allowed_memory, as_bytes
-from fftscape.files import exchange, result_folder, store
+from fftscape.compute.memory import allowed_memory
 from fftscape.labelling import labelled
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.arrays import FloatArray, IntArray
 from fftscape.model.errors import (
     InvalidSettingError,
@@ -30,26 +28,13 @@ from fftscape.model.errors import (
 )
 from fftscape.model.image import Image
 from fftscape.model.mapped import bands_of
-from fftscape.model.records import (
-    AnalysisRecord,
-    Factorization,
-    LocalSpectra,
-    Regions,
-    Scree,
-    Segmentation,
-    Spectra,
-    WindowGrid,
-)
-from fftscape.model.settings import Backend, Preset, Settings, merged
+from fftscape.model.records import Factorization, LocalSpectra, Regions, Scree, Segmentation, Spectra, WindowGrid
+from fftscape.model.settings import Backend, Settings
 from fftscape.preparation import (
-    ArrayLike,
     Notes,
-    WindowLike,
-    as_image,
     check_number,
     finest_windows,
     laid_grid,
-    resolve_settings,
     usable_pixels,
     with_windows,
 )
@@ -63,11 +48,6 @@ from fftscape.stages.rotation import joined, said, same_rings
 from fftscape.stages.segmentation import assigned_by_labels, assigned_by_loadings
 from fftscape.survey import Ground, Survey, scree_beside_noise, surveyed
 
-if TYPE_CHECKING:
-    import xarray
-    from matplotlib.figure import Figure
-
-
 # Of the memory allowed, the spectra of one grid take one of so many parts: samples, maps and copies need the others.
 _PARTS = 4
 
@@ -75,307 +55,81 @@ _PARTS = 4
 _AGREEING = 0.9
 
 
-class Analysis(AnalysisRecord):
-    """The result of `analyze`: the record and what can be done with it.
-
-    See `fftscape.model.records.AnalysisRecord` for the fields.
-
-    Examples
-    --------
-    >>> import fftscape as fs
-    >>> analysis = fs.analyze(fs.synthetic.demo_scene().image, window=64, step=32)
-    >>> analysis.n_components, analysis.loadings.shape
-    (3, (3, 23, 31))
-    """
-
-    def __repr__(self) -> str:
-        """Say in a few lines what was found."""
-        size, step = self.settings.windows.size, self.settings.windows.step
-        shares = ", ".join(f"{part:.1%}" for part in self.area_fractions)
-        return (
-            f"<Analysis of {self.image.name!r}, {self.image.shape[0]} x {self.image.shape[1]} pixels of "
-            f"{self.image.pixel_size} {self.image.unit}\n"
-            f" windows {size} every {step} pixels (y, x): {self.grid.n_valid} of {self.grid.valid.size} take part\n"
-            f" n_components: {self.n_components}; {self.scree.reason}\n"
-            f" area_fractions: {shares}; {len(self.peaks)} spots; reconstruction error {self.reconstruction_error:.3f}>"
-        )
-
-    def save(self, path: str | Path, *, report: bool = True) -> Path:
-        """Write the result into a folder of its own, whole or not at all.
-
-        Parameters
-        ----------
-        path : str or Path
-            The folder to make; an earlier result there is replaced when the new one is whole.
-        report : bool
-            Whether to draw the figures and write the report, which takes a few seconds.
-
-        Returns
-        -------
-        Path
-            The folder, which `load` opens.
-
-        Raises
-        ------
-        UnwritableOutputError
-            If it cannot be written.
-        """
-        path = Path(path).absolute()
-        return result_folder.publish(
-            path.parent,
-            path.name,
-            write=lambda folder: self.write(folder, report=report),
-            manifest=store.manifest(self),
-        )
-
-    def write(self, folder: Path, *, report: bool = True, on_stage: Callable[[str], None] | None = None) -> None:
-        """Write the result's files, all but the manifest, into an empty folder.
-
-        Parameters
-        ----------
-        folder : Path
-            Existing and empty.
-        report : bool
-            Whether to draw the figures and write the report.
-        on_stage : callable, optional
-            Called with a few words before each part of the work.
-        """
-        from fftscape.views.figures import write_figures
-        from fftscape.views.report import REPORT, write_report
-
-        tell = on_stage or (lambda words: None)
-        tell("writing data")
-        store.write_results(self, folder)
-        if report:
-            tell("drawing figures")
-            figures = write_figures(self, folder / "figures")
-            tell("writing the report")
-            write_report(self, folder / REPORT, figures=figures)
-
-    def plot(self) -> Figure:
-        """Draw everything on one page.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-            Image, scree plot, labels, residual, and each map beside its factor.
-        """
-        from fftscape.views.figures import overview
-
-        return overview(self)
-
-    def to_xarray(self) -> xarray.Dataset:
-        """Return everything as labelled arrays.
-
-        Returns
-        -------
-        xarray.Dataset
-            The variables of the Zarr store, with coordinates in physical units.
-
-        Raises
-        ------
-        BackendUnavailableError
-            If xarray is not installed.
-        """
-        return exchange.to_xarray(self)
-
-    def to_hyperspy(self) -> Any:
-        """Return a HyperSpy signal with `learning_results`.
-
-        Returns
-        -------
-        hyperspy.signals.Signal2D
-            ``get_decomposition_loadings()`` and ``get_decomposition_factors()`` give the maps and factors.
-
-        Raises
-        ------
-        BackendUnavailableError
-            If HyperSpy is not installed.
-        """
-        return exchange.to_hyperspy(self)
-
-    def with_components(self, n_components: int | Literal["auto"], *, sharpen: bool | None = None) -> Analysis:
-        """Describe the same image by another number of components.
-
-        Right after the analysis this takes a fraction of its time: what does not depend on the number is kept until
-        another image is analysed.
-
-        Parameters
-        ----------
-        n_components : int or 'auto'
-            How many.
-        sharpen : bool, optional
-            Whether boundaries are placed anew with smaller windows, which takes most of the time; as the settings say
-            where left out. False is for trying numbers out.
-
-        Returns
-        -------
-        Analysis
-            What `analyze` gives with this result's settings, window and step, and that number.
-
-        Raises
-        ------
-        InvalidSettingError
-            If the number is not allowed, or larger than the number of windows.
-
-        Examples
-        --------
-        >>> import fftscape as fs
-        >>> analysis = fs.analyze(fs.synthetic.demo_scene().image, window=64, step=32)
-        >>> analysis.with_components(4).n_components
-        4
-        """
-        wanted = {} if sharpen is None else {"segmentation": {"sharpen": sharpen}}
-        again = analyze(self.image, n_components=n_components, settings=merged(self.settings, wanted))
-        return replace(again, notes=(f"Window and step as in the result with {self.n_components}.", *again.notes))
-
-    def transform(self, image: Image | ArrayLike) -> Analysis:
-        """Describe another image by this result's factors.
-
-        Parameters
-        ----------
-        image : Image or ndarray, shape (y, x)
-            Pixels of the same physical size.
-
-        Returns
-        -------
-        Analysis
-            Loadings, labels and residual of the other image; factors and scree of this one.
-
-        Raises
-        ------
-        InvalidSettingError
-            If the pixel sizes differ or the image is smaller than the window.
-        """
-        if self.settings.rotation.tolerant:
-            raise InvalidSettingError(
-                f"{self.image.name}: a rotation-tolerant result has one factor for all orientations and cannot "
-                "describe another image; analyse it without rotation.tolerant first."
-            )
-        image = as_image(image)
-        same = image.unit == self.image.unit and np.allclose(image.pixel_size, self.image.pixel_size, rtol=1e-3)
-        if self.image.is_calibrated and not image.is_calibrated:
-            raise UncalibratedImageError(
-                f"{image.name}: it has no calibration, but the model's pixels are {self.image.pixel_size} "
-                f"{self.image.unit}; give its pixel size."
-            )
-        if not same:
-            raise InvalidSettingError(
-                f"{image.name}: its pixels of {image.pixel_size} {image.unit} differ from the model's "
-                f"{self.image.pixel_size} {self.image.unit}; resample the image or analyse it on its own."
-            )
-        notes = Notes()
-        notes.add(f"Described by the factors of {self.image.name}.")
-        with one_blas_thread():
-            ground = Ground(image, usable_pixels(image, self.settings, notes), allowed_memory() // _PARTS)
-            spectra = _spectra(ground, self.settings, notes)
-            result = project(spectra, to_half_plane(self.factors))
-            found = _Found(ground, spectra, self.scree, None, None, result, lambda: None)
-            described = _assemble(found, self.settings, notes)
-        notes.give_warnings()
-        return described
-
-
-def analyze(
-    image: Image | ArrayLike,
-    *,
-    window: WindowLike = None,
-    step: WindowLike = None,
-    n_components: int | Literal["auto"] | None = None,
-    preset: Preset | None = None,
-    settings: Settings | None = None,
-    memory: str | int | None = None,
-    scheduler: Any = None,
-    backend: Backend = "numpy",
-) -> Analysis:
+def find(image: Image, chosen: Settings, *, notes: Notes, memory: int, backend: Backend) -> AnalysisRecord:
     """Find the structures of an image.
 
     Parameters
     ----------
-    image : Image or ndarray, shape (y, x)
-        Real numbers; NaN and infinity mark pixels without data.
-    window, step : int or (y, x), optional
-        In pixels. Left out, the advisor chooses, and says so in `notes`; a step left out beside
-        a given window is a quarter of it.
-    n_components : int or 'auto', optional
-        Number of components; by default the scree plot decides.
-    preset : {'default', 'published'}, optional
-        Where the other settings come from.
-    settings : Settings, optional
-        All settings at once; the arguments above win over it. Not together with `preset`.
-    memory : str or int, optional
-        What the analysis may take beside the image, such as '2GiB' or in bytes; by default three quarters of what
-        this process may have. Spectra that do not fit in are computed again whenever they are needed, which takes
-        longer; the result does not depend on it.
-    scheduler : str or distributed.Client, optional
-        A Dask cluster on which spectra are computed and reduced: 'local', a scheduler's address, or a client. Only
-        very large images gain by it. The result does not depend on it.
+    image : Image
+        Checked, see `as_image`.
+    chosen : Settings
+        What the user wants.
+    notes : Notes
+        Told what a reader of the result must know.
+    memory : int
+        Bytes that the analysis may take beside the image.
     backend : {'numpy', 'torch', 'cupy'}
-        What spectra are computed with; PyTorch and CuPy use an accelerator where there is one. Their last digits
-        differ, so the result names the backend.
+        What spectra are computed with.
 
     Returns
     -------
-    Analysis
+    AnalysisRecord
         Number, maps, factors, labels, spots and residual.
 
     Raises
     ------
     InvalidSettingError
-        If a setting is not allowed or does not fit the image.
-    BackendUnavailableError
-        If a scheduler is named and Dask, or a worker's fftscape, is missing.
-    FftscapeError
-        If no scheduler answers.
-
-    Examples
-    --------
-    >>> import fftscape as fs
-    >>> stripes = np.sin(np.arange(96) * 2 * np.pi / 8) + np.zeros((80, 1))
-    >>> fs.analyze(stripes, window=32, step=8).n_components
-    1
+        If a setting does not fit the image.
     """
-    image = as_image(image)
-    chosen = resolve_settings(window=window, step=step, n_components=n_components, preset=preset, settings=settings)
-    notes = Notes()
-    checked(backend, "backend")
-    bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
-    with one_blas_thread(), engaged(scheduler, bytes_), aside(_load_ahead):
-        analysis = _analyzed(image, chosen, notes, bytes_ // _PARTS, backend)
-    notes.give_warnings()
-    return analysis
+    with one_blas_thread(), aside(_load_ahead):
+        return _analyzed(image, chosen, notes, memory // _PARTS, backend)
 
 
-def load(path: str | Path) -> Analysis:
-    """Open a saved result.
+def describe(image: Image, model: AnalysisRecord, *, notes: Notes) -> AnalysisRecord:
+    """Describe an image by the factors that were found in another one.
 
     Parameters
     ----------
-    path : str or Path
-        A folder that `Analysis.save` or ``fftscape run`` wrote, or the ``result.zarr`` in it.
+    image : Image
+        Checked, with pixels of the same physical size.
+    model : AnalysisRecord
+        Of the other image.
+    notes : Notes
+        Told what a reader of the result must know.
 
     Returns
     -------
-    Analysis
-        Equal to the one that was saved.
+    AnalysisRecord
+        Loadings, labels and residual of the image; factors and scree of the model.
 
     Raises
     ------
-    UnreadableFileError
-        If there is no intact result.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> import fftscape as fs
-    >>> stripes = np.sin(np.arange(96) * 2 * np.pi / 8) + np.zeros((80, 1))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     saved = fs.analyze(stripes, window=32, step=8).save(folder + "/stripes", report=False)
-    ...     fs.load(saved).loadings.shape
-    (1, 7, 9)
+    InvalidSettingError
+        If the pixel sizes differ, the image is smaller than the window, or the model is rotation-tolerant.
+    UncalibratedImageError
+        If the model is calibrated and the image is not.
     """
-    record = store.load_record(path)
-    return Analysis(**{item.name: getattr(record, item.name) for item in fields(AnalysisRecord)})
+    if model.settings.rotation.tolerant:
+        raise InvalidSettingError(
+            f"{model.image.name}: a rotation-tolerant result has one factor for all orientations and cannot "
+            "describe another image; analyse it without rotation.tolerant first."
+        )
+    if model.image.is_calibrated and not image.is_calibrated:
+        raise UncalibratedImageError(
+            f"{image.name}: it has no calibration, but the model's pixels are {model.image.pixel_size} "
+            f"{model.image.unit}; give its pixel size."
+        )
+    if image.unit != model.image.unit or not np.allclose(image.pixel_size, model.image.pixel_size, rtol=1e-3):
+        raise InvalidSettingError(
+            f"{image.name}: its pixels of {image.pixel_size} {image.unit} differ from the model's "
+            f"{model.image.pixel_size} {model.image.unit}; resample the image or analyse it on its own."
+        )
+    notes.add(f"Described by the factors of {model.image.name}.")
+    with one_blas_thread():
+        ground = Ground(image, usable_pixels(image, model.settings, notes), allowed_memory() // _PARTS)
+        spectra = _spectra(ground, model.settings, notes)
+        result = project(spectra, to_half_plane(model.factors))
+        return _assemble(_Found(ground, spectra, model.scree, None, None, result, lambda: None), model.settings, notes)
 
 
 def _load_ahead() -> None:
@@ -384,7 +138,7 @@ def _load_ahead() -> None:
     import scipy.special  # noqa: F401
 
 
-def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: Backend) -> Analysis:
+def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: Backend) -> AnalysisRecord:
     chosen, finer = with_windows(chosen, image, notes)
     prepared = recalled(image, chosen, room, backend) if finer is None else None
     if prepared is None:
@@ -504,7 +258,7 @@ def _is_held(spectra: Spectra) -> bool:
     return isinstance(spectra, LocalSpectra)
 
 
-def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
+def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord:
     """Turn a factorization into everything people ask of it."""
     image, spectra, scree, regions, result = found.ground.image, found.spectra, found.scree, found.regions, found.result
     grid, at_once = spectra.grid, _is_held(spectra)
@@ -527,7 +281,7 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> Analysis:
             )
         if not len(peaks) and result.factors.any():
             notes.warn("No component has a spot that stands out of its background.", NoPeaksWarning)
-        analysis = Analysis(
+        analysis = AnalysisRecord(
             image=image,
             grid=grid,
             scree=scree,

@@ -29,6 +29,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 
+from fftscape.analysis import analyze
 from fftscape.batch import run as run_module
 from fftscape.batch import work
 from fftscape.batch.progress import Reporter
@@ -39,7 +40,6 @@ from fftscape.files import result_folder, store
 from fftscape.files.formats import read
 from fftscape.model.errors import FftscapeError
 from fftscape.model.settings import Settings, merged
-from fftscape.pipeline import analyze
 
 SMALL = merged(Settings(), {"windows": {"size": [24, 20], "step": [24, 20]}, "rank": {"n_components": 2}})
 EXCHANGED = result_folder._exchanged

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fftscape.analysis import analyze
 from fftscape.batch.demo import compare, save_image, table
 from fftscape.files.formats import read
-from fftscape.pipeline import analyze
 from fftscape.synthetic import crystal_scene, fcc_gold
 
 

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fftscape.analysis import analyze
 from fftscape.batch.names import LONGEST_NAME, Origin, folder_names, safe_name
 from fftscape.batch.summary import WRITTEN
 from fftscape.batch.tasks import Request
 from fftscape.batch.verify import verify
 from fftscape.files.store import load_record
-from fftscape.pipeline import analyze
 
 Go = Callable[..., Any]
 Stripes = Callable[..., np.ndarray]

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import zarr
 
+from fftscape.analysis import analyze
 from fftscape.batch import tasks
 from fftscape.batch.tasks import Request
 from fftscape.batch.verify import verify
 from fftscape.files.result_folder import read_manifest
 from fftscape.files.store import load_record
 from fftscape.model.settings import Settings, merged
-from fftscape.pipeline import analyze
 
 Go = Callable[..., Any]
 Stripes = Callable[..., np.ndarray]

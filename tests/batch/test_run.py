@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fftscape.analysis import Analysis, analyze
 from fftscape.batch import work
 from fftscape.batch.tasks import Request
 from fftscape.files.result_folder import STAGING, check
@@ -19,7 +20,6 @@ from fftscape.files.store import load_record
 from fftscape.model.errors import FftscapeError, OddImageWarning, UnwritableOutputError
 from fftscape.model.image import Image
 from fftscape.model.settings import Settings
-from fftscape.pipeline import Analysis, analyze
 
 Go = Callable[..., Any]
 Stripes = Callable[..., np.ndarray]

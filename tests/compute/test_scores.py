@@ -4,17 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from fftscape.compute.scores import flattened, leading_scores, trimmed_covariance, whitening
+from fftscape.compute.scores import leading_scores, trimmed_covariance
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.windows import window_grid
-
-
-def test_flattening_takes_out_mean_and_brightness():
-    rng = np.random.default_rng(0)
-    mean = rng.uniform(0.1, 5, 50)
-    spectra = np.outer([1.0, 3.0, 0.2], mean).astype(np.float32)
-    np.testing.assert_allclose(flattened(spectra, mean), 1, rtol=1e-5)
 
 
 def test_scores_separate_two_kinds_along_one_direction():
@@ -42,9 +35,3 @@ def test_trimming_forgets_outliers():
     trimmed = trimmed_covariance(rows, 0.5)
     assert 1 < trimmed[0, 0] / true[0, 0] < 2
     np.testing.assert_allclose(trimmed / trimmed[0, 0], true / true[0, 0], atol=0.15)
-
-
-def test_whitening_makes_unit_covariance():
-    covariance = np.array([[4.0, 1.0], [1.0, 2.0]])
-    turned = whitening(covariance)
-    np.testing.assert_allclose(turned.T @ covariance @ turned, np.eye(2), atol=1e-12)

@@ -11,7 +11,7 @@ import numpy as np
 
 from fftscape.files.dataset import variables
 from fftscape.files.tables import write_tables
-from fftscape.model.records import AnalysisRecord
+from fftscape.model.analysis import AnalysisRecord
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "results.md").read_text("utf-8")
 

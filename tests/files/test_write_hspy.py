@@ -12,8 +12,8 @@ import pytest
 
 from fftscape.files.exchange import to_hyperspy
 from fftscape.files.hspy import write_hspy
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord
 
 hyperspy = pytest.importorskip("hyperspy.api")
 

@@ -13,7 +13,8 @@ import pytest
 import tifffile
 
 from fftscape.files.imagej import write_tiffs
-from fftscape.model.records import AnalysisRecord, Segmentation
+from fftscape.model.analysis import AnalysisRecord
+from fftscape.model.records import Segmentation
 
 IMAGEJ = Path("/usr/share/java/ij.jar")
 PROBE = """

@@ -17,8 +17,8 @@ import pytest
 from fftscape.files.exchange import to_hyperspy, to_xarray
 from fftscape.files.result_folder import check, publish, read_manifest
 from fftscape.files.store import load_record, manifest, write_results
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import BackendUnavailableError, UnreadableFileError
-from fftscape.model.records import AnalysisRecord
 
 CONTRACT = {
     "result.json", "result.zarr", "result.hspy", "loadings.tif", "factors.tif", "labels.tif", "scree.csv",

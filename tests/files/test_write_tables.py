@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fftscape.files.tables import write_csv, write_tables
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import UnwritableOutputError
-from fftscape.model.records import AnalysisRecord
 
 
 def read(path: Path) -> list[dict[str, str]]:

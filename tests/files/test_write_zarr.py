@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from fftscape.files.zarr_store import read_zarr, write_zarr
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import UnreadableFileError, UnwritableOutputError
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord, Peaks
+from fftscape.model.records import Peaks
 
 xarray = pytest.importorskip("xarray")
 zarr = pytest.importorskip("zarr")

@@ -9,7 +9,7 @@ import pytest
 
 from fftscape.compute.half_plane import to_full_plane
 from fftscape.compute.turning import turned
-from fftscape.model.records import AnalysisRecord
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.rotation import Orientation, Turns
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.rotation import joined, said, same_rings

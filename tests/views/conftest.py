@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord, Peaks, Scree, Segmentation, WindowGrid
+from fftscape.model.records import Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings, merged
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
-from fftscape.model.records import AnalysisRecord
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.views.figures import overview, render_figures, write_figures
 
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord
 from fftscape.model.settings import merged
 from fftscape.views.geometry import (
     Extent,

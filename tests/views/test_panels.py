@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from fftscape.model.records import AnalysisRecord, Peaks
+from fftscape.model.analysis import AnalysisRecord
+from fftscape.model.records import Peaks
 from fftscape.views.figures import (
     plot_factor,
     plot_image,

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from fftscape.model.records import AnalysisRecord
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.views.figures import render_figures
 from fftscape.views.report import GalleryEntry, write_index, write_report
 from fftscape.views.style import component_colour

@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from fftscape.files.result_folder import ensure_writable
 from fftscape.files.write_errors import named_write_errors
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord, Peaks
+from fftscape.model.records import Peaks
 from fftscape.synthetic import Lattice, Scene
 from fftscape.views.wording import below_half_turn
 

@@ -13,8 +13,8 @@ from fftscape.batch.outcome import Outcome, Status, by
 from fftscape.files.result_folder import MANIFEST, STORE, read_manifest
 from fftscape.files.tables import write_csv
 from fftscape.files.write_errors import named_write_errors
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import UnreadableFileError
-from fftscape.model.records import AnalysisRecord
 from fftscape.views.report import REPORT
 
 WRITTEN = SUMMARY, FAILURES, INDEX = "summary.csv", "failures.csv", "index.html"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fftscape.analysis import analyze
 from fftscape.batch.names import FINGERPRINT, ORIGIN
 from fftscape.batch.outcome import Outcome, Status
 from fftscape.batch.reasons import reason_of
@@ -19,7 +20,6 @@ from fftscape.batch.worker import READING
 from fftscape.files import formats, result_folder, store
 from fftscape.files.bundle import is_bundle
 from fftscape.model.errors import FftscapeWarning, UnreadableFileError
-from fftscape.pipeline import analyze
 from fftscape.views.report import REPORT
 
 

@@ -12,21 +12,13 @@ from fftscape.model.arrays import FloatArray, IntArray
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
-def persistent_basins(height: FloatArray, ratio: float) -> IntArray:
-    """Divide a relief into basins, joining those that no ridge divides.
+class Relief:
+    """A relief to be divided into basins, joining those that no ridge divides.
 
     Parameters
     ----------
     height : ndarray, shape (y, x)
         Positive.
-    ratio : float
-        Two basins stay apart where the lowest pass between them is at least so many times as high
-        as the bottom of the shallower one.
-
-    Returns
-    -------
-    ndarray of int, shape (y, x)
-        0, 1, ... in the order in which the basins appear along the rows.
 
     Notes
     -----
@@ -36,14 +28,9 @@ def persistent_basins(height: FloatArray, ratio: float) -> IntArray:
 
     Examples
     --------
-    >>> persistent_basins(np.array([[1.0, 1.2, 1.1, 5.0, 1.0]]), 2.0).tolist()
+    >>> Relief(np.array([[1.0, 1.2, 1.1, 5.0, 1.0]])).basins(2.0).tolist()
     [[0, 0, 0, 1, 1]]
     """
-    return Relief(height).basins(ratio)
-
-
-class Relief:
-    """A relief whose basins are looked for with several ratios; parameters as in `persistent_basins`."""
 
     def __init__(self, height: FloatArray) -> None:
         self._places = _descended(height)
@@ -54,7 +41,19 @@ class Relief:
         self._passes = _passes(height, self._places)
 
     def basins(self, ratio: float) -> IntArray:
-        """Return what `persistent_basins` returns."""
+        """Divide the relief; the descent is done once, however many ratios are asked for.
+
+        Parameters
+        ----------
+        ratio : float
+            Two basins stay apart where the lowest pass between them is at least so many times as high
+            as the bottom of the shallower one.
+
+        Returns
+        -------
+        ndarray of int, shape (y, x)
+            0, 1, ... in the order in which the basins appear along the rows.
+        """
         bottom, joined = self._bottom, list(range(len(self._bottom)))
 
         def root(index: int) -> int:

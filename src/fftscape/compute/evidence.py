@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fftscape.compute.scores import Scores, leading_scores, trimmed_covariance, whitening
+from fftscape.compute.scores import Scores, leading_scores, trimmed_covariance
 from fftscape.compute.territories import Span, deep_inside, without_gaps
+from fftscape.compute.whitening import whitening
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.records import Spectra, WindowGrid
 

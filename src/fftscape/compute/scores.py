@@ -8,15 +8,12 @@ import numpy as np
 
 from fftscape.compute.blocks import products, sample_of
 from fftscape.compute.lowrank import low_rank
+from fftscape.compute.whitening import WHITENING_FLOOR, column_means, flattened
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import Spectra
 
-# Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
-WHITENING_FLOOR = 1e-3
 # Windows from which directions are learned; neighbouring windows overlap and repeat each other.
 _ENOUGH_WINDOWS = 2500
-# Rows whose sum is as good in float32.
-_ROWS = 256
 _TINY = 1e-12
 _OVERSAMPLING = 6
 _TRIMMING_ROUNDS = 8
@@ -78,18 +75,6 @@ def leading_scores(spectra: Spectra, count: int, *, seed: int) -> Scores:
     return Scores(values, axes, mean, centre)
 
 
-def column_means(values: FloatArray) -> FloatArray:
-    """Return the mean of each column, in float64; rows are added up by parts, which is exact enough in float32.
-
-    Examples
-    --------
-    >>> column_means(np.array([[1.0, 2.0], [3.0, 6.0]], np.float32)).tolist()
-    [2.0, 4.0]
-    """
-    parts = [values[start : start + _ROWS].sum(axis=0) for start in range(0, len(values), _ROWS)]
-    return np.asarray(np.sum(parts, axis=0, dtype=np.float64) / len(values))
-
-
 def _readers(axes: FloatArray, mean: FloatArray) -> FloatArray:
     """Return what spectra are multiplied by to give their coordinates and, as the last one, their level."""
     return (np.vstack([axes, np.ones(len(mean)) / len(mean)]) / mean).T
@@ -98,30 +83,6 @@ def _readers(axes: FloatArray, mean: FloatArray) -> FloatArray:
 def _coordinates(readings: FloatArray, axes: FloatArray, centre: FloatArray) -> FloatArray:
     """Return the coordinates of flattened spectra, which are never made: one product gives them and the levels."""
     return readings[:, :-1] / (readings[:, -1:] + _TINY) - centre @ axes.T
-
-
-def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:
-    """Divide spectra by the mean of all and then each by its own level.
-
-    The noise of spectra is multiplicative, so the first division makes it equal at all
-    frequencies. The second takes out brightness; a level is a mean over all frequencies, in
-    which one strong spot does not weigh as much as in the Euclidean norm.
-
-    Parameters
-    ----------
-    spectra : ndarray, shape (window, feature)
-        Non-negative.
-    mean : ndarray, shape (feature,)
-        Positive.
-
-    Returns
-    -------
-    ndarray, shape (window, feature)
-        Of the dtype of `spectra`, about 1 everywhere.
-    """
-    flat = spectra * (1 / mean).astype(spectra.dtype)
-    flat /= flat.mean(axis=1, keepdims=True) + spectra.dtype.type(_TINY)
-    return flat
 
 
 def trimmed_covariance(differences: FloatArray, keep: float, *, least: float = 0.0) -> FloatArray:
@@ -158,28 +119,6 @@ def trimmed_covariance(differences: FloatArray, keep: float, *, least: float = 0
         covariance *= np.quantile(_lengths(differences, covariance), keep) / chdtri(dimension, 1 - keep)
         covariance += least**2 * np.eye(dimension)
     return covariance
-
-
-def whitening(covariance: FloatArray) -> FloatArray:
-    """Return the matrix that turns rows of a covariance into rows of unit covariance.
-
-    Parameters
-    ----------
-    covariance : ndarray, shape (dimension, dimension)
-        Positive semidefinite.
-
-    Returns
-    -------
-    ndarray, shape (dimension, dimension)
-        To be multiplied from the right.
-
-    Examples
-    --------
-    >>> np.abs(whitening(np.diag([4.0, 25.0]))).round(3).tolist()
-    [[0.5, 0.0], [0.0, 0.2]]
-    """
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-9 * values.max() + _TINY**2)))
 
 
 def _lengths(rows: FloatArray, covariance: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.files.entry import Entry, array_entries
+from fftscape.files.entry import Common, Entry, array_entries
 from fftscape.files.guards import check_claim
 from fftscape.model.errors import UnreadableFileError
 from fftscape.model.mapped import held_if_small
@@ -32,7 +32,7 @@ def read_npy(path: Path) -> list[Entry]:
         image = np.load(path, mmap_mode="r", allow_pickle=False)[position]
         return held_if_small(image)
 
-    return array_entries(shape, take, Entry("array", (0, 0), dtype.name))
+    return array_entries(shape, take, Common("array", dtype.name))
 
 
 def read_npz(path: Path) -> list[Entry]:
@@ -57,7 +57,7 @@ def _member_entries(path: Path, member: str, shape: tuple[int, ...], dtype: np.d
         with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
             return np.asarray(np.lib.format.read_array(stream, allow_pickle=False)[position])
 
-    return array_entries(shape, take, Entry(member.removesuffix(".npy"), (0, 0), dtype.name))
+    return array_entries(shape, take, Common(member.removesuffix(".npy"), dtype.name))
 
 
 def _header(path: Path, stream: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.plain import as_plain
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import PIXEL_UNIT, Image
-from fftscape.model.records import AnalysisRecord, Peaks, Scree, Segmentation, WindowGrid
+from fftscape.model.records import Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings
 
 FORMAT = 1

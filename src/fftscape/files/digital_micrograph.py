@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.calibration import Calibration, calibrate
-from fftscape.files.entry import ALPHA, RGB, Axes, Entry, entries_along, summarised
+from fftscape.files.entry import ALPHA, RGB, Axes, Common, Entry, entries_along, summarised
 from fftscape.files.guards import check_claim
 from fftscape.model.errors import UnreadableFileError
 
@@ -175,8 +175,8 @@ def _entries(path: Path, tags: Mapping[str, Any], index: int, order: str) -> lis
         return data.reshape(*shape[-2:], 4)[..., [2, 1, 0, 3]] if colour else data.reshape(shape[-2:])
 
     shown = {name: value for name, value in tags.get("ImageTags", {}).items() if name in _SHOWN_TAGS}
-    base = Entry(
-        str(tags.get("Name") or f"image {index}"), (0, 0), dtype.name, samples=(*RGB, ALPHA) if colour else (),
+    base = Common(
+        str(tags.get("Name") or f"image {index}"), dtype.name, samples=(*RGB, ALPHA) if colour else (),
         calibration=_calibration(image), metadata=summarised(shown),
     )  # fmt: skip
     names = "abcdefgh"[: len(shape) - 2] + "YX" + "S" * colour

@@ -20,10 +20,6 @@ ONLY_IMAGE = "image"
 Take = Callable[[tuple[int, ...]], npt.NDArray[Any]]
 
 
-def _nothing_to_load(frame: int) -> npt.NDArray[Any]:
-    raise NotImplementedError("this entry only describes what several entries share")
-
-
 @dataclass(frozen=True, eq=False)
 class Entry:
     """One image, or one stack of equal images, inside a file.
@@ -55,7 +51,7 @@ class Entry:
     name: str
     shape: tuple[int, int]
     dtype: str
-    load: Callable[[int], npt.NDArray[Any]] = _nothing_to_load
+    load: Callable[[int], npt.NDArray[Any]]
     n_frames: int = 1
     samples: tuple[str, ...] = ()
     calibration: Calibration = field(default_factory=Calibration)
@@ -71,6 +67,19 @@ class Entry:
     def sample(self, index: int) -> Entry:
         """Return one colour sample as an image of its own."""
         return replace(self, name=self.samples[index], samples=(), load=lambda frame: self.load(frame)[..., index])
+
+
+@dataclass(frozen=True, eq=False)
+class Common:
+    """What the images that are cut from one array share; the fields are those of `Entry`."""
+
+    name: str
+    dtype: str
+    samples: tuple[str, ...] = ()
+    calibration: Calibration = field(default_factory=Calibration)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    is_copy: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class Axes:
         return dict(zip(self.names, self.lengths, strict=True)).get(name, 1)
 
 
-def entries_along(axes: Axes, take: Take, base: Entry) -> list[Entry]:
+def entries_along(axes: Axes, take: Take, base: Common) -> list[Entry]:
     """Cut an array with named axes into one entry for each channel.
 
     Parameters
@@ -106,8 +115,8 @@ def entries_along(axes: Axes, take: Take, base: Entry) -> list[Entry]:
     take : callable
         Takes one index for each axis but Y, X and S, in the order of `axes`, and returns the pixels,
         shape (y, x) or (y, x, sample).
-    base : Entry
-        What all of them share; its name, shape, load and n_frames are filled in.
+    base : Common
+        What all of them share; several channels get names of their own.
 
     Returns
     -------
@@ -132,16 +141,17 @@ def entries_along(axes: Axes, take: Take, base: Entry) -> list[Entry]:
     names = [*axes.channels[:n_channels], *(f"channel {k}" for k in range(len(axes.channels), n_channels))]
     if base.name != ONLY_IMAGE and n_channels > 1:
         names = [f"{base.name} {name}" for name in names]
+    shape, n_frames = (axes.length("Y"), axes.length("X")), int(np.prod(running, dtype=np.int64))
     return [
-        replace(
-            base, name=names[k] if n_channels > 1 or axes.channels else base.name, load=loader(k), notes=notes,
-            shape=(axes.length("Y"), axes.length("X")), n_frames=int(np.prod(running, dtype=np.int64)),
+        Entry(
+            names[k] if n_channels > 1 or axes.channels else base.name, shape, base.dtype, loader(k), n_frames,
+            base.samples, base.calibration, base.metadata, notes, base.is_copy,
         )
         for k in range(n_channels)
     ]  # fmt: skip
 
 
-def array_entries(shape: Sequence[int], take: Take, base: Entry) -> list[Entry]:
+def array_entries(shape: Sequence[int], take: Take, base: Common) -> list[Entry]:
     """Cut an array without named axes: the last two are the image, or the two before three or four colour samples.
 
     Parameters
@@ -150,7 +160,7 @@ def array_entries(shape: Sequence[int], take: Take, base: Entry) -> list[Entry]:
         Of the whole array.
     take : callable
         As in `entries_along`.
-    base : Entry
+    base : Common
         As in `entries_along`.
 
     Returns

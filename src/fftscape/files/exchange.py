@@ -9,8 +9,8 @@ import numpy as np
 
 from fftscape.files.dataset import description, variables
 from fftscape.files.hspy import signal_parts
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import BackendUnavailableError
-from fftscape.model.records import AnalysisRecord
 
 if TYPE_CHECKING:
     import xarray

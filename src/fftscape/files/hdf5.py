@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.calibration import Calibration, calibrate
-from fftscape.files.entry import Axes, Entry, Take, array_entries, entries_along, summarised
+from fftscape.files.entry import Axes, Common, Entry, Take, array_entries, entries_along, summarised
 from fftscape.files.guards import check_claim
 from fftscape.model.errors import UnreadableFileError
 from fftscape.model.mapped import scratch
@@ -130,10 +130,10 @@ def _check(path: Path, item: Any) -> None:
     check_claim(path, shape, n_bytes, int(item.id.get_storage_size()), packed=True)
 
 
-def _base(name: str, item: Any, calibration: Calibration | None = None) -> Entry:
+def _base(name: str, item: Any, calibration: Calibration | None = None) -> Common:
     """Begin the description of a dataset's images."""
     dtype = "complex64" if _parts(item.dtype) else item.dtype.name
-    return Entry(name, (0, 0), dtype, calibration=calibration or Calibration())
+    return Common(name, dtype, calibration=calibration or Calibration())
 
 
 def _velox(path: Path, name: str, item: Any) -> list[Entry]:

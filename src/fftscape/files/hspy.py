@@ -18,8 +18,8 @@ import numpy as np
 
 from fftscape.files.plain import as_plain, as_text
 from fftscape.files.write_errors import named_write_errors
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.arrays import FloatArray, IntArray
-from fftscape.model.records import AnalysisRecord
 
 FILE_FORMAT = {"file_format": "HyperSpy", "file_format_version": "3.3"}
 NOT_STORED = (

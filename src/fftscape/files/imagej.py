@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.write_errors import named_write_errors
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import PIXEL_UNIT
-from fftscape.model.records import AnalysisRecord
 
 # ImageJ's own names; 'micron' is the only spelling that it shows as µm and converts.
 IMAGEJ_UNITS = {PIXEL_UNIT: "pixel", f"1/{PIXEL_UNIT}": "1/pixel", "um": "micron", "1/um": "1/micron"}

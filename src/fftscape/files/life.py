@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.calibration import Calibration, calibrate
-from fftscape.files.entry import ONLY_IMAGE, RGB, Axes, Entry, entries_along
+from fftscape.files.entry import ONLY_IMAGE, RGB, Axes, Common, Entry, entries_along
 from fftscape.files.guards import load_extra
 from fftscape.model.errors import UnreadableFileError
 
@@ -42,7 +43,7 @@ def read_nd2(path: Path) -> list[Entry]:
         return np.asarray(frame if "S" in sizes else frame[..., 0])
 
     calibration = calibrate(voxel.y, voxel.x, "um", "ND2 voxel size")
-    base = Entry(ONLY_IMAGE, (0, 0), dtype, samples=RGB if "S" in sizes else (), calibration=calibration)
+    base = Common(ONLY_IMAGE, dtype, samples=RGB if "S" in sizes else (), calibration=calibration)
     return entries_along(axes, take, base)
 
 
@@ -63,7 +64,7 @@ def read_czi(path: Path) -> list[Entry]:
 
     # '0' is czifile's name for colour samples, 'S' its name for scenes.
     names = letters.replace("S", "s").replace("0", "S")
-    return _entries_of(names, shape, everything, Entry(ONLY_IMAGE, (0, 0), dtype, calibration=calibration))
+    return _entries_of(names, shape, everything, Common(ONLY_IMAGE, dtype, calibration=calibration))
 
 
 def read_lif(path: Path) -> list[Entry]:
@@ -77,7 +78,7 @@ def read_lif(path: Path) -> list[Entry]:
                 continue
             size_y, size_x = (_spacing(image.coords.get(axis)) for axis in "YX")
             calibration = calibrate(size_y, size_x, "m", "LIF coordinates")
-            base = Entry(str(image.name), (0, 0), np.dtype(image.dtype).name, calibration=calibration)
+            base = Common(str(image.name), np.dtype(image.dtype).name, calibration=calibration)
             letters = "".join(str(name)[0] for name in image.dims)
             entries += _entries_of(letters, tuple(image.shape), _lif_pixels(path, index), base)
     return entries
@@ -113,14 +114,14 @@ def _spacing(coordinates: Any) -> float:
     return float(coordinates[1] - coordinates[0])
 
 
-def _entries_of(names: str, shape: tuple[int, ...], everything: Any, base: Entry) -> list[Entry]:
+def _entries_of(names: str, shape: tuple[int, ...], everything: Any, base: Common) -> list[Entry]:
     """Cut an array that can only be read whole; axes of length one are dropped, Y and X come before samples."""
     kept = [k for k in range(len(shape)) if shape[k] > 1 or names[k] in "YX"]
     letters = "".join(names[k] for k in kept)
     colour = "S" in letters and shape[names.index("S")] in (3, 4)
     if not colour:
         letters = letters.replace("S", "C") if "C" not in letters else letters.replace("S", "s")
-    base = Entry(base.name, base.shape, base.dtype, samples=RGB if colour else (), calibration=base.calibration)
+    base = replace(base, samples=RGB if colour else ())
 
     def take(position: tuple[int, ...]) -> npt.NDArray[Any]:
         data = everything().reshape([shape[k] for k in kept])

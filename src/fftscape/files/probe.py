@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.calibration import Calibration, calibrate
-from fftscape.files.entry import ONLY_IMAGE, Axes, Entry, entries_along, summarised
+from fftscape.files.entry import ONLY_IMAGE, Axes, Common, Entry, entries_along, summarised
 from fftscape.files.guards import check_claim, load_extra, no_printing
 from fftscape.model.errors import UnreadableFileError
 
@@ -120,7 +120,7 @@ def read_igor(path: Path) -> list[Entry]:
     metadata = summarised(dict(line.split(":", 1) for line in lines if ":" in line))
     if image.ndim == 2:
         return [_held(names[0] if names else "image", image, calibration, metadata)]
-    base = Entry(ONLY_IMAGE, image.shape[:2], image.dtype.name, calibration=calibration, metadata=metadata)
+    base = Common(ONLY_IMAGE, image.dtype.name, calibration=calibration, metadata=metadata)
     return entries_along(Axes("CYX", (image.shape[2], *image.shape[:2]), names), lambda at: image[..., at[0]], base)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.files.calibration import calibrate
-from fftscape.files.entry import ALPHA, RGB, Axes, Entry, entries_along, summarised
+from fftscape.files.entry import ALPHA, RGB, Axes, Common, Entry, entries_along, summarised
 from fftscape.files.guards import first_line, load_extra, no_printing
 from fftscape.model.errors import UnreadableFileError
 
@@ -134,9 +134,7 @@ def _signal_entries(signal: Mapping[str, Any], index: int) -> list[Entry]:
 
     metadata = signal.get("metadata", {})
     title = str(metadata.get("General", {}).get("title") or f"image {index}")
-    base = Entry(
-        title, (0, 0), data.dtype.name, samples=samples, calibration=calibration, metadata=summarised(metadata)
-    )
+    base = Common(title, data.dtype.name, samples=samples, calibration=calibration, metadata=summarised(metadata))
     return entries_along(Axes(names, data.shape[: len(axes)]), take, base)
 
 

@@ -13,8 +13,8 @@ from fftscape.files.imagej import write_tiffs
 from fftscape.files.result_folder import MANIFEST, STORE
 from fftscape.files.tables import write_tables
 from fftscape.files.zarr_store import read_zarr, write_zarr
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import UnreadableFileError
-from fftscape.model.records import AnalysisRecord
 
 HSPY = "result.hspy"
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from fftscape.files.plain import as_text
 from fftscape.files.write_errors import named_write_errors
-from fftscape.model.records import AnalysisRecord
+from fftscape.model.analysis import AnalysisRecord
 
 # A spreadsheet runs a cell that begins with one of these as a formula; a leading apostrophe makes it text.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n")

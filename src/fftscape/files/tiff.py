@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.files.entry import ALPHA, ONLY_IMAGE, RGB, Axes, Entry, entries_along
+from fftscape.files.entry import ALPHA, ONLY_IMAGE, RGB, Axes, Common, Entry, entries_along
 from fftscape.files.guards import HARMLESS_BYTES, check_claim
 from fftscape.files.pixels import is_turned, looked_up, upright
 from fftscape.files.tiff_dialects import calibration_of, channel_names, metadata_of
@@ -91,8 +91,8 @@ def _series_entries(path: Path, tif: Any, index: int, *, name: str) -> list[Entr
         with _open(path) as again:
             return _plane(path, again.series[index], flat, int(np.prod(lead, dtype=np.int64)))
 
-    base = Entry(
-        name, shape, str(series.dtype), samples=_sample_names(page, axes.length("S")), calibration=calibration,
+    base = Common(
+        name, str(series.dtype), samples=_sample_names(page, axes.length("S")), calibration=calibration,
         metadata=metadata_of(tif, page), notes=_palette_note(page),
         is_copy=bool(int(page.subfiletype or 0) & _REDUCED_COPY),
     )  # fmt: skip

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from fftscape.files.bundle import check_members, members
 from fftscape.files.calibration import Calibration, calibrate
-from fftscape.files.entry import ONLY_IMAGE, Axes, Entry, Take, array_entries, entries_along, summarised
+from fftscape.files.entry import ONLY_IMAGE, Axes, Common, Entry, Take, array_entries, entries_along, summarised
 from fftscape.files.guards import check_claim, first_line
 from fftscape.files.zarr_header import ArrayHeader, Node, read_node
 from fftscape.model.errors import UnreadableFileError
@@ -105,7 +105,7 @@ def _entries(path: Path, name: str, node: Node, depth: int = 0) -> Iterator[Entr
 
 def _plain_entries(path: Path, name: str, header: ArrayHeader) -> list[Entry]:
     """Describe an array that nothing else is known of."""
-    base = Entry(name or ONLY_IMAGE, (0, 0), header.dtype.name)
+    base = Common(name or ONLY_IMAGE, header.dtype.name)
     entries = array_entries(header.shape, lambda at: np.empty(0), base)
     if not entries or min(entries[0].shape) < 2:
         return []
@@ -134,8 +134,8 @@ def _multiscale_entries(
     letters = _letters(path, axes)
     version = multiscale.version or ome.get("version", "")
     calibration = _calibration(multiscale, dataset, axes, letters, f"OME-NGFF {version}".strip()[:40])
-    base = Entry(
-        title, (0, 0), node.array.dtype.name, calibration=calibration, metadata=summarised(_described(ome)),
+    base = Common(
+        title, node.array.dtype.name, calibration=calibration, metadata=summarised(_described(ome)),
         notes=_checked(path, name, node.array, letters),
     )  # fmt: skip
     named = Axes(letters, shape, _channel_names(ome) if "C" in letters else ())

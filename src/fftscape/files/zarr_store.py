@@ -19,8 +19,8 @@ import numpy.typing as npt
 from fftscape.files.dataset import FORMAT, Variable, description, record_from, variables
 from fftscape.files.plain import as_plain
 from fftscape.files.write_errors import named_write_errors
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import UnreadableFileError
-from fftscape.model.records import AnalysisRecord
 
 CHUNK = 1024
 # Noise hardly shrinks: half the time of level 3 for a twentieth more bytes.

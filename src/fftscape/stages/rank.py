@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fftscape.compute.lowrank import singular_values_squared
-from fftscape.compute.scores import WHITENING_FLOOR, column_means
+from fftscape.compute.whitening import WHITENING_FLOOR, column_means
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree
 from fftscape.model.settings import RankSettings, Rule

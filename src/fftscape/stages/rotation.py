@@ -25,8 +25,9 @@ from fftscape.compute.turning import (
     rings_of,
     turned,
 )
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
-from fftscape.model.records import AnalysisRecord, Peaks, Segmentation
+from fftscape.model.records import Peaks, Segmentation
 from fftscape.model.rotation import Orientation, Turns
 from fftscape.model.settings import Scaling
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import permutations
 
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.assignments import Assignment, coarse_span, interpolated, resampled
 from fftscape.compute.executors import for_each, ordered
-from fftscape.compute.moments import Moments
-from fftscape.compute.scores import leading_scores, whitening
+from fftscape.compute.scores import leading_scores
 from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
-from fftscape.model.arrays import BoolArray, FloatArray, IntArray
+from fftscape.compute.whitening import whitening
+from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.mapped import bands_of, release, scratch
 from fftscape.model.records import Segmentation, Spectra, WindowGrid
 
@@ -35,61 +35,6 @@ _PATCH_EVERY = 3
 _PLACE = 0.1
 # Rows of pixels that are worked on at a time.
 _BAND = 64
-# A structure is loud beside another that has less than this part of its power: by their spectra, of unit norm, windows
-# are its own while they hold a tenth of it.
-_LOUD = 10.0
-# Levels are measured in so many cells along each side of a window.
-_CELLS_PER_WINDOW = 8
-# Outlines are looked for in cells, and with a smoothing (sigma), of such parts of the finest windows; cells at most.
-_CELL, _OUTLINE_SMOOTHING, _MOST_CELLS = 1 / 12, 1 / 16, 1 << 22
-# A place is quiet up to this part of the way from the quiet structure's amplitude to the loud one's. Half of the power,
-# 0.7, would be right for even structures, but speckles of uneven ones come close to the ground.
-_QUIET = 0.25
-# Outlines are drawn in by so much at most, in windows of the coarsest scale.
-_OUTLINE_REACH = 1.0
-# Levels are means around a place with this Gaussian sigma, in windows; far away that over everywhere.
-_NEIGHBOURHOOD, _FAR_WEIGHT = 1.5, 1e-3
-
-
-@dataclass(frozen=True, eq=False)
-class Assignment:
-    """How far each window is from each component.
-
-    Parameters
-    ----------
-    grid : WindowGrid
-        The windows.
-    distances : ndarray of float, shape (component, window_y, window_x)
-        Non-negative; the nearest component is the window's own.
-    resolution : tuple of int, optional
-        Size in pixels, (y, x), of the windows on which it rests, where these are not the grid's.
-    """
-
-    grid: WindowGrid
-    distances: FloatArray
-    resolution: tuple[int, int] | None = None
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """Size in pixels, (y, x), of the windows on which it rests."""
-        return self.resolution or self.grid.size
-
-
-@dataclass(frozen=True, eq=False)
-class LoudBesideQuiet:
-    """A component with far more power than another.
-
-    Parameters
-    ----------
-    quiet, loud : int
-        Numbers of the components.
-    levels : ndarray, shape (4, window_y, window_x)
-        The quiet one's level, the amplitudes of the quiet and the loud one about it, and 1 deep inside the quiet one.
-    """
-
-    quiet: int
-    loud: int
-    levels: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +113,7 @@ def near_boundaries(assignment: Assignment, grid: WindowGrid) -> WindowGrid:
         component looks like: all of small ones, patches of large ones.
     """
     labels = resampled(assignment, grid.centres_y, grid.centres_x).argmin(axis=0)
-    span = _coarse_span(assignment, grid)
+    span = coarse_span(assignment, grid)
     reach = within_reach(labels, len(assignment.distances), span, _REACH + _MARGIN)
     needed = reach.sum(axis=0) > 1
     counts = np.bincount(labels.ravel(), minlength=len(assignment.distances))
@@ -208,7 +153,7 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
 
     grid, count = finer.grid, len(assignment.distances)
     labels = resampled(assignment, grid.centres_y, grid.centres_x).argmin(axis=0)
-    span = _coarse_span(assignment, grid)
+    span = coarse_span(assignment, grid)
     insides = [deep_inside(labels == index, span, grid.valid) for index in range(count)]
     if not all(inside.any() for inside in insides):
         return None
@@ -227,139 +172,6 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
     asked = np.isfinite(distances)
     distances = np.sqrt(np.where(asked, distances, 0))
     return Assignment(grid, np.where(near, distances, distances.max() * 2))
-
-
-def outlined(assignment: Assignment, coarsest: Assignment, pairs: list[LoudBesideQuiet], cells: Moments) -> Assignment:
-    """Draw the outlines of loud structures in, to where their power ends.
-
-    Spectra have unit norm, so that a window which a bright object only just touches looks like the object.
-
-    Parameters
-    ----------
-    assignment : Assignment
-        From the smallest windows that were believed.
-    coarsest : Assignment
-        Of the same components, from the windows that found them.
-    pairs : list of LoudBesideQuiet
-        At least one.
-    cells : Moments
-        Of small cells (`outline_cell`) all over the place.
-
-    Returns
-    -------
-    Assignment
-        On the cells.
-
-    Notes
-    -----
-    The mean of (pixel - level)^2 over a window, with the quieter structure's mean as the level, grows linearly with
-    the part of the window that the louder one fills, whether this differs by its contrast or by its brightness.
-    Places of the louder one that are as quiet as the other, and connected with it, become the other's.
-    """
-    places = cells.grid.centres_y, cells.grid.centres_x
-    distances = resampled(assignment, *places)
-    distances /= np.maximum(np.partition(distances, 1, axis=0)[:2].sum(axis=0), 1e-12)
-    labels = distances.argmin(axis=0)
-    near = within_reach(labels, len(distances), _coarse_span(coarsest, cells.grid), _OUTLINE_REACH)
-    here = cells.smoothed((_OUTLINE_SMOOTHING * assignment.window[0], _OUTLINE_SMOOTHING * assignment.window[1]))
-    for pair in pairs:
-        quiet, loud = pair.quiet, pair.loud
-        about, low, high, inside = resampled(Assignment(coarsest.grid, pair.levels), *places)
-        loudness = (np.sqrt(here.about(about)) - low) / np.maximum(high - low, 1e-12)
-        if np.mean(loudness[inside > 0.5] < _QUIET) >= _RELIABLE:
-            _draw_in(distances, loudness, labels, near, quiet, loud)
-    return Assignment(cells.grid, distances, assignment.window)
-
-
-def outline_cell(assignment: Assignment, area: int) -> tuple[int, int]:
-    """Choose the cells in which outlines are looked for.
-
-    Parameters
-    ----------
-    assignment : Assignment
-        From the smallest windows that were believed.
-    area : int
-        Of all cells together, in pixels.
-
-    Returns
-    -------
-    tuple of int
-        Size of a cell in pixels, (y, x).
-    """
-    least = int(np.ceil(np.sqrt(area / _MOST_CELLS)))
-    height, width = (max(1, least, int(_CELL * length)) for length in assignment.window)
-    return height, width
-
-
-def level_cell(assignment: Assignment) -> tuple[int, int]:
-    """Return the size in pixels, (y, x), of cells in which the levels of windows are measured."""
-    height, width = assignment.grid.size
-    return max(1, height // _CELLS_PER_WINDOW), max(1, width // _CELLS_PER_WINDOW)
-
-
-def loud_beside_quiet(windows: Moments, coarsest: Assignment) -> list[LoudBesideQuiet]:
-    """Find the components that have far more power than others.
-
-    Parameters
-    ----------
-    windows : Moments
-        Of the windows that found the components.
-    coarsest : Assignment
-        Of these windows.
-
-    Returns
-    -------
-    list of LoudBesideQuiet
-        Empty where the power of all is alike.
-    """
-    grid, count = coarsest.grid, len(coarsest.distances)
-    labels = coarsest.distances.argmin(axis=0)
-    insides = [deep_inside(labels == index, grid.span, grid.valid) for index in range(count)]
-    if not all(inside.any() for inside in insides):
-        return []
-    found = []
-    around = [_around(windows, inside) for inside in insides]
-    noise = [np.median(own.about(own.mean)[inside]) for own, inside in zip(around, insides, strict=True)]
-    for quiet, loud in permutations(range(count), 2):
-        if noise[quiet] >= noise[loud]:
-            continue
-        level = around[quiet].mean
-        low, high = around[quiet].about(level), around[loud].about(level)
-        if np.median(high[insides[loud]]) >= _LOUD * np.median(low[insides[quiet]]):
-            levels = np.stack([level, np.sqrt(low), np.sqrt(high), insides[quiet]])
-            found.append(LoudBesideQuiet(quiet, loud, levels))
-    return found
-
-
-def _around(windows: Moments, inside: BoolArray) -> Moments:
-    """Return the means of a component's windows around each place."""
-    from scipy.ndimage import gaussian_filter
-
-    sigma = [_NEIGHBOURHOOD * steps for steps in windows.grid.span]
-    weight = gaussian_filter(inside.astype(np.float64), sigma) + _FAR_WEIGHT
-    mean, square = (
-        (gaussian_filter(np.where(inside, values, 0.0), sigma) + _FAR_WEIGHT * values[inside].mean()) / weight
-        for values in (windows.mean, windows.square)
-    )
-    return replace(windows, mean=mean, square=square)
-
-
-def _draw_in(
-    distances: FloatArray, loudness: FloatArray, labels: IntArray, near: BoolArray, quiet: int, loud: int
-) -> None:
-    """Give a loud component's places near the quiet one to this as far as they are quiet and connected with it."""
-    from scipy.ndimage import label
-
-    ground = labels == quiet
-    quietly = loudness < _QUIET
-    parts, count = label(near[quiet] & (ground | ((labels == loud) & quietly)))
-    reached = np.zeros(count + 1, bool)
-    reached[parts[ground]] = True
-    reached[0] = False
-    # The border lies where both are as far, halfway on this scale.
-    own = np.clip(loudness / (2 * _QUIET), 0, 1)
-    told = (near[quiet] & (labels == loud) & (reached[parts] | ~quietly)) | (near[loud] & ground & quietly)
-    distances[quiet][told], distances[loud][told] = own[told], 1 - own[told]
 
 
 def segment(pieces: Iterable[Placed], count: int, covering: WindowGrid) -> Segmentation:
@@ -410,11 +222,11 @@ def _draw(piece: Placed, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.f
     """Write labels and margins of a part of the image."""
     grid, columns = piece.assignment.grid, piece.columns
     across = np.arange(columns.start, columns.stop, dtype=float)
-    lines = [_interpolated(distance.T, grid.centres_x, across).T for distance in piece.assignment.distances]
+    lines = [interpolated(distance.T, grid.centres_x, across).T for distance in piece.assignment.distances]
 
     def fill(rows: slice) -> None:
         down = np.arange(rows.start, rows.stop, dtype=float)
-        nearest = (_interpolated(line, grid.centres_y, down) for line in lines)
+        nearest = (interpolated(line, grid.centres_y, down) for line in lines)
         labels[rows, columns], margin[rows, columns] = _assigned(nearest)
         release(labels)
         release(margin)
@@ -452,30 +264,6 @@ def _counted(labels: npt.NDArray[np.int16], band: slice, count: int) -> tuple[Fl
             borders += np.bincount(side, minlength=count)
     release(labels)
     return areas, borders
-
-
-def resampled(assignment: Assignment, rows: FloatArray, columns: FloatArray) -> FloatArray:
-    """Interpolate distances bilinearly to other places.
-
-    Parameters
-    ----------
-    assignment : Assignment
-        Distances on a grid of windows.
-    rows, columns : ndarray of float
-        Places in pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (component, row, column)
-        Constant beyond the outermost window centres.
-    """
-    grid = assignment.grid
-    return np.stack(
-        [
-            _interpolated(_interpolated(distance, grid.centres_y, rows).T, grid.centres_x, columns).T
-            for distance in assignment.distances
-        ]
-    )
 
 
 def covered_pixels(grid: WindowGrid, rows: slice) -> BoolArray:
@@ -518,24 +306,8 @@ def _has_no_gap(grid: WindowGrid) -> bool:
     return bool((np.diff(grid.origins_y) <= grid.size[0]).all() and (np.diff(grid.origins_x) <= grid.size[1]).all())
 
 
-def _coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:
-    """Return how many steps of a finer grid a window of the coarser scale is long."""
-    coarse = assignment.grid.size
-    return max(1, round(coarse[0] / grid.step[0])), max(1, round(coarse[1] / grid.step[1]))
-
-
 def _covariance_within(values: FloatArray, insides: list[BoolArray]) -> FloatArray:
     clouds = [values[inside].astype(np.float64) for inside in insides]
     rest = np.concatenate([cloud - cloud.mean(axis=0) for cloud in clouds])
     covariance = rest.T @ rest / len(rest)
     return np.asarray(covariance + 1e-6 * np.trace(covariance) / len(covariance) * np.eye(len(covariance)))
-
-
-def _interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) -> npt.NDArray[np.float32]:
-    """Interpolate along the first axis from `centres` to `places`."""
-    position = np.interp(places, centres, np.arange(len(centres)))
-    below: IntArray = np.minimum(position.astype(np.intp), len(centres) - 1)
-    above = np.minimum(below + 1, len(centres) - 1)
-    part = (position - below).astype(np.float32)[:, None]
-    values = np.asarray(values, np.float32)
-    return values[below] * (1 - part) + values[above] * part

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fftscape.model.records import AnalysisRecord
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.views.geometry import display_aspect, image_extent
 from fftscape.views.panels import (
     plot_abruptness,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord
 from fftscape.model.settings import Scaling
 
 LONGEST = 8.0

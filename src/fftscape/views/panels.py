@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.arrays import FloatArray
-from fftscape.model.records import AnalysisRecord, Peaks, Scree
+from fftscape.model.records import Peaks, Scree
 from fftscape.views import style
 from fftscape.views.geometry import (
     Extent,

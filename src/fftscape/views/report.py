@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
-from fftscape.model.records import AnalysisRecord, Peaks
+from fftscape.model.records import Peaks
 from fftscape.views.figures import render_figures
 from fftscape.views.style import PALETTE
 from fftscape.views.wording import answer, below_half_turn, measured, percent, shown_length, shown_unit

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from fftscape.model.records import AnalysisRecord
+from fftscape.model.analysis import AnalysisRecord
 
 _METRES = {"pm": 1e-12, "nm": 1e-9, "um": 1e-6, "mm": 1e-3, "m": 1.0, "km": 1e3}
 _SAME_AS = {"µm": "um", "μm": "um", "micron": "um"}

@@ -1,0 +1,95 @@
+"""Assignments: how far the windows of a grid are from each component; in, the same at other places out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fftscape.model.arrays import FloatArray, IntArray
+from fftscape.model.records import WindowGrid
+
+
+@dataclass(frozen=True, eq=False)
+class Assignment:
+    """How far each window is from each component.
+
+    Parameters
+    ----------
+    grid : WindowGrid
+        The windows.
+    distances : ndarray of float, shape (component, window_y, window_x)
+        Non-negative; the nearest component is the window's own.
+    resolution : tuple of int, optional
+        Size in pixels, (y, x), of the windows on which it rests, where these are not the grid's.
+    """
+
+    grid: WindowGrid
+    distances: FloatArray
+    resolution: tuple[int, int] | None = None
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Size in pixels, (y, x), of the windows on which it rests."""
+        return self.resolution or self.grid.size
+
+
+def resampled(assignment: Assignment, rows: FloatArray, columns: FloatArray) -> FloatArray:
+    """Interpolate distances bilinearly to other places.
+
+    Parameters
+    ----------
+    assignment : Assignment
+        Distances on a grid of windows.
+    rows, columns : ndarray of float
+        Places in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (component, row, column)
+        Constant beyond the outermost window centres.
+    """
+    grid = assignment.grid
+    return np.stack(
+        [
+            interpolated(interpolated(distance, grid.centres_y, rows).T, grid.centres_x, columns).T
+            for distance in assignment.distances
+        ]
+    )
+
+
+def coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:
+    """Return how many steps of a finer grid a window of the coarser scale is long, (y, x), at least 1."""
+    coarse = assignment.grid.size
+    return max(1, round(coarse[0] / grid.step[0])), max(1, round(coarse[1] / grid.step[1]))
+
+
+def interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) -> npt.NDArray[np.float32]:
+    """Interpolate linearly along the first axis.
+
+    Parameters
+    ----------
+    values : ndarray, shape (centre, other)
+        What is known at the centres.
+    centres : ndarray of float, shape (centre,)
+        Rising.
+    places : ndarray of float, shape (place,)
+        In the same units.
+
+    Returns
+    -------
+    ndarray of float32, shape (place, other)
+        Constant beyond the outermost centres.
+
+    Examples
+    --------
+    >>> interpolated(np.array([[0.0], [4.0]]), np.array([1.0, 3.0]), np.array([0.0, 1.5, 9.0])).ravel().tolist()
+    [0.0, 1.0, 4.0]
+    """
+    position = np.interp(places, centres, np.arange(len(centres)))
+    below: IntArray = np.minimum(position.astype(np.intp), len(centres) - 1)
+    above = np.minimum(below + 1, len(centres) - 1)
+    part = (position - below).astype(np.float32)[:, None]
+    values = np.asarray(values, np.float32)
+    return values[below] * (1 - part) + values[above] * part

@@ -1,0 +1,71 @@
+"""Whitening: spectra or rows in, the same with noise of equal strength in all directions out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fftscape.model.arrays import FloatArray
+
+# Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
+WHITENING_FLOOR = 1e-3
+# Rows whose sum is as good in float32.
+_ROWS = 256
+_TINY = 1e-12
+
+
+def column_means(values: FloatArray) -> FloatArray:
+    """Return the mean of each column, in float64; rows are added up by parts, which is exact enough in float32.
+
+    Examples
+    --------
+    >>> column_means(np.array([[1.0, 2.0], [3.0, 6.0]], np.float32)).tolist()
+    [2.0, 4.0]
+    """
+    parts = [values[start : start + _ROWS].sum(axis=0) for start in range(0, len(values), _ROWS)]
+    return np.asarray(np.sum(parts, axis=0, dtype=np.float64) / len(values))
+
+
+def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:
+    """Divide spectra by the mean of all and then each by its own level.
+
+    The noise of spectra is multiplicative, so the first division makes it equal at all
+    frequencies. The second takes out brightness; a level is a mean over all frequencies, in
+    which one strong spot does not weigh as much as in the Euclidean norm.
+
+    Parameters
+    ----------
+    spectra : ndarray, shape (window, feature)
+        Non-negative.
+    mean : ndarray, shape (feature,)
+        Positive.
+
+    Returns
+    -------
+    ndarray, shape (window, feature)
+        Of the dtype of `spectra`, about 1 everywhere.
+    """
+    flat = spectra * (1 / mean).astype(spectra.dtype)
+    flat /= flat.mean(axis=1, keepdims=True) + spectra.dtype.type(_TINY)
+    return flat
+
+
+def whitening(covariance: FloatArray) -> FloatArray:
+    """Return the matrix that turns rows of a covariance into rows of unit covariance.
+
+    Parameters
+    ----------
+    covariance : ndarray, shape (dimension, dimension)
+        Positive semidefinite.
+
+    Returns
+    -------
+    ndarray, shape (dimension, dimension)
+        To be multiplied from the right.
+
+    Examples
+    --------
+    >>> np.abs(whitening(np.diag([4.0, 25.0]))).round(3).tolist()
+    [[0.5, 0.0], [0.0, 0.2]]
+    """
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-9 * values.max() + _TINY**2)))
