@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fftscape as fs
 from fftscape.cli import main
 from fftscape.files.result_folder import STAGING, check
 
@@ -72,6 +73,7 @@ def good(tmp_path: Path) -> Path:
         (("run", "x.tif"), "--output"),
         (("run", "-o", "out"), "INPUT"),
         (("run", "x.tif", "-o", "out", "--job", "4"), "No such option: --job"),
+        (("run", "-x.tif", "-o", "out"), "No such option: -x; a name that begins with '-' is written './-name'; see"),
         (("run", "x.tif", "-o", "out", "--jobs", "0"), "--jobs must be a whole number from 1, not '0'."),
         (("run", "x.tif", "-o", "out", "--jobs", "all"), "--jobs must be a whole number from 1, not 'all'."),
         (("run", "x.tif", "-o", "out", "--part", "3/2"), "--part must be i/n with i from 1 to n (2/8), not '3/2'."),
@@ -111,6 +113,51 @@ def test_wrong_usage_is_2_and_names_the_option(called: Called, arguments: tuple[
     assert named in line
     assert "Invalid value" not in line
     assert ran.stdout == ""
+
+
+@pytest.fixture
+def dashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: None) -> Path:
+    """Images whose names begin like options, in the working directory."""
+    folder = tmp_path / "-folder"
+    folder.mkdir()
+    for name in ("-leading-dash.npy", "-old.npy", "-holes.npy", "--part.npy", "-folder/-leading-dash.npy"):
+        np.save(tmp_path / name, stripes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("inputs", "image"),
+    [
+        (("./-leading-dash.npy",), "-leading-dash.npy"),
+        (("./-old.npy",), "-old.npy"),
+        (("--", "-leading-dash.npy"), "-leading-dash.npy"),
+        (("--", "--part.npy"), "--part.npy"),
+        (("./-folder",), "-folder/-leading-dash.npy"),
+        (("./-l*.npy",), "-leading-dash.npy"),
+        (("--", "-l*.npy"), "-leading-dash.npy"),
+    ],
+)
+def test_a_name_that_begins_like_an_option_is_a_name(
+    called: Called, dashed: Path, inputs: tuple[str, ...], image: str
+) -> None:
+    ran = called("run", "-o", "-out", *FAST, *inputs)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert f"{image}: 2 components, as asked" in ran.stdout
+    assert check(dashed / "-out" / Path(image).stem) == ()
+    ran = called("inspect", *inputs)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "60 x 84 float32" in ran.stdout
+    assert called("verify", "./-out").returncode == 0
+    assert fs.analyze(fs.read(image), window=24, step=12).image.name == Path(image).stem
+
+
+@pytest.mark.parametrize("name", ["-leading-dash.npy", "-old.npy", "-holes.npy", "--part.npy", "-folder"])
+@pytest.mark.parametrize("command", ["run", "inspect", "verify"])
+def test_a_name_that_is_read_as_options_is_said(called: Called, dashed: Path, command: str, name: str) -> None:
+    ran = called(command, name)
+    said = f"fftscape: '{name}' begins like an option, but a file has this name; to name the file, write './{name}'.\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", said)
 
 
 def test_wrong_usage_of_a_real_process() -> None:

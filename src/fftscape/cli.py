@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast, get_args
 
@@ -53,6 +53,9 @@ def main() -> NoReturn:
         with contextlib.suppress(AttributeError):
             # A terminal that cannot show a character must not cost the result its line.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if (name := _file_like_options(sys.argv[1:])) is not None:
+        _print_trouble(f"'{name}' begins like an option, but a file has this name; to name the file, write './{name}'.")
+        sys.exit(WRONG_USAGE)
     try:
         code = typer.main.get_command(app).main(prog_name="fftscape", standalone_mode=False)
     except typer.Abort:
@@ -398,6 +401,16 @@ def _print_trouble(sentence: str) -> None:
     typer.echo(one_line(f"fftscape: {sentence}"), err=True)
 
 
+def _file_like_options(arguments: Sequence[str]) -> str | None:
+    """Return a file's name that would be read as options, letter by letter: '-old.tif' as '--output ld.tif'."""
+    for before, name in zip(("", *arguments), arguments, strict=False):
+        if name == "--":
+            return None
+        if len(name) > 2 and name[0] == "-" and before not in {"-o", "--output", "--config"} and os.path.lexists(name):
+            return name
+    return None
+
+
 def _wrong_usage(error: Exception) -> str | None:
     """Return one sentence about what Typer refuses; None for any other error."""
     # By what it can do, because the class lies in another module in each of Typer's versions.
@@ -405,4 +418,6 @@ def _wrong_usage(error: Exception) -> str | None:
         return None
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "fftscape"
-    return f"{error.format_message().rstrip('.?')}; see '{command} --help'."
+    option = str(getattr(error, "option_name", ""))
+    remedy = "a name that begins with '-' is written './-name'; " if len(option) == 2 else ""
+    return f"{error.format_message().rstrip('.?')}; {remedy}see '{command} --help'."

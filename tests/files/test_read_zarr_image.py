@@ -225,6 +225,126 @@ def test_claims_are_refused_from_the_header(tmp_path, version, change, said):
         read(path)
 
 
+BOMB = bytes(1 << 28)
+
+
+def zstd_without_size():
+    """Pack 256 MiB of zeros so that the frame does not say how many: blocks of one repeated byte, by hand."""
+    block = 1 << 17
+    header = b"\x28\xb5\x2f\xfd\x00\x38"  # no content size; a window of 128 KiB
+    repeated = (block << 3 | 0b010).to_bytes(3, "little") + b"\0"
+    return header + repeated * (len(BOMB) // block) + (0b001).to_bytes(3, "little")
+
+
+def bombs():
+    import numcodecs
+
+    packers = {"zstd": numcodecs.Zstd(), "gzip": numcodecs.GZip(9), "zlib": numcodecs.Zlib(9), "lz4": numcodecs.LZ4(),
+               "blosc": numcodecs.Blosc()}  # fmt: skip
+    return {name: packer.encode(BOMB) for name, packer in packers.items()} | {"zstd without size": zstd_without_size()}
+
+
+@pytest.fixture(scope="module")
+def packed_bombs():
+    return bombs()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tells its memory in Linux's way")
+@pytest.mark.parametrize("version", [2, 3, "shard", "shard, index first"])
+def test_a_chunk_never_becomes_more_than_its_header_says(tmp_path, packed_bombs, version):
+    packers = {"zstd": zarr.codecs.ZstdCodec(), "gzip": zarr.codecs.GzipCodec(), "blosc": zarr.codecs.BloscCodec()}
+    paths = []
+    for name, bomb in packed_bombs.items():
+        kind = name.split()[0]
+        path = tmp_path / f"{name}.zarr"
+        if version == 2:
+            import numcodecs
+
+            plain(path, version=2, compressors=numcodecs.get_codec({"id": kind}))
+            (path / "1.0").write_bytes(bomb)
+        elif kind in packers and version == 3:
+            plain(path, compressors=(packers[kind], zarr.codecs.Crc32cCodec()))
+            (path / "c/1/0").write_bytes(bytes(zarr.codecs.Crc32cCodec()._encode_sync(as_buffer(bomb), None).to_bytes()))
+        elif kind in packers:
+            shards = {"shape": (16, 24), "index_location": "start" if "first" in version else "end"}
+            plain(path, chunks=(8, 8), shards=shards, compressors=packers[kind])
+            put_in_shard(path / "c/1/0", bomb, first="first" in version)
+        else:
+            continue
+        paths.append(str(path))
+    script = (
+        "import resource, sys\n"
+        "from fftscape.files.formats import read\n"
+        "from fftscape.model.errors import UnreadableFileError\n"
+        "import imagecodecs, zarr, numcodecs.blosc\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for path in sys.argv[1:]:\n"
+        "    try:\n"
+        "        read(path)\n"
+        "        print(path, 'was read')\n"
+        "    except UnreadableFileError as error:\n"
+        "        print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script, *paths], capture_output=True, text=True, check=True)
+    *said, grown = ran.stdout.splitlines()
+    assert [line.partition(" in it ")[2].partition(" but its chunks are of ")[0] for line in said] == [
+        "would unpack to more, or not at all," if "holds" not in line else line for line in said
+    ]
+    assert len(said) == len(paths) >= 4
+    assert int(grown) < 100 * 1024  # KiB; each would become 256 MiB
+
+
+def test_chunks_of_more_bytes_than_they_stand_for_are_refused(tmp_path):
+    path = plain(tmp_path / "x.zarr", compressors=None)
+    with (path / "c/1/0").open("r+b") as file:
+        file.truncate(1 << 40)  # sparse
+    with pytest.raises(UnreadableFileError, match=r"x\.zarr: .* claims|holds 1099511627776 bytes of one of its chunks"):
+        read(path)
+
+
+def test_frames_that_do_not_say_their_size_are_read(tmp_path):
+    path = plain(tmp_path / "x.zarr", np.zeros((512, 1024), np.uint8), chunks=(256, 512))
+    block = 1 << 17
+    frame = b"\x28\xb5\x2f\xfd\x00\x38" + (block << 3 | 0b011).to_bytes(3, "little") + b"\x07"
+    (path / "c/1/0").write_bytes(frame)
+    data = read(path).data
+    assert (data[256:, :512] == 7).all()
+    assert not data[:256].any()
+
+
+def test_a_shard_that_is_packed_itself_is_refused(tmp_path):
+    path = plain(tmp_path / "s.zarr", chunks=(8, 8), shards=(16, 24))
+    edit(path / "zarr.json", lambda document: document["codecs"].append({"name": "zstd", "configuration": {}}))
+    with pytest.raises(UnreadableFileError, match="shards that are packed themselves"):
+        read(path)
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_shards_whatever_their_index(tmp_path, location):
+    shards = {"shape": (16, 24), "index_location": location}
+    path = plain(tmp_path / "s.zarr", chunks=(8, 8), shards=shards, compressors=zarr.codecs.GzipCodec())
+    np.testing.assert_array_equal(read(path).data, DATA)
+    movie = np.stack([DATA, DATA * 2, DATA * 3])
+    path = plain(tmp_path / "m.zarr", movie, chunks=(1, 8, 8), shards=(2, 16, 24))
+    for frame in range(3):
+        np.testing.assert_array_equal(read(path, frame=frame).data, movie[frame])
+
+
+def as_buffer(raw):
+    return zarr.core.buffer.default_buffer_prototype().buffer.from_bytes(raw)
+
+
+def put_in_shard(file, bomb, *, first):
+    """Make a shard of 2 x 3 chunks whose second one is the bomb, the others being absent."""
+    from google_crc32c import value
+
+    index = np.full((2, 3, 2), 2**64 - 1, "<u8")
+    index[0, 1] = (6 * 16 + 4 if first else 0, len(bomb))
+    told = index.tobytes() + int(value(index.tobytes())).to_bytes(4, "little")
+    file.write_bytes(told + bomb if first else bomb + told)
+
+
 @pytest.mark.parametrize(
     ("version", "change"),
     [
