@@ -230,10 +230,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_image_alone_is_one_sentence_and_1(tmp_path: Path, name: str) -> None:
+def test_a_bad_image_alone_is_one_sentence_and_1(called: Called, in_process: None, tmp_path: Path, name: str) -> None:
     bad = tmp_path / name
     write_bad(bad)
-    ran = fftscape("run", bad, "-o", tmp_path / "out", *FAST)
+    ran = called("run", bad, "-o", tmp_path / "out", *FAST)
     assert ran.returncode == 1
     (line,) = ran.stderr.splitlines()
     assert line.startswith(f"{bad}: ")
@@ -279,27 +279,42 @@ def test_a_missing_extra_names_the_command_that_installs_it(tmp_path: Path) -> N
     assert "fftscape[em]" in line
 
 
-def test_constant_image_is_one_component_and_a_warning(tmp_path: Path) -> None:
+def test_constant_image_is_one_component_and_a_warning(called: Called, in_process: None, tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.full((60, 84), 7.0))
-    ran = fftscape("run", tmp_path / "flat.npy", "-o", tmp_path / "out", "--no-report")
+    ran = called("run", tmp_path / "flat.npy", "-o", tmp_path / "out", "--no-report")
     assert ran.returncode == 0
     assert ran.stdout.startswith(f"{tmp_path / 'flat.npy'}: no structure: all pixels are equal, window ")
     assert any("warning: " in line and "all pixels are equal" in line for line in ran.stderr.splitlines())
 
 
-def test_partly_nan_image_is_analysed_with_a_warning(tmp_path: Path) -> None:
+def test_partly_nan_image_is_analysed_with_a_warning(called: Called, in_process: None, tmp_path: Path) -> None:
     image = stripes()
     image[:30, :42] = np.nan
     np.save(tmp_path / "part.npy", image)
-    ran = fftscape("run", tmp_path / "part.npy", "-o", tmp_path / "out", *FAST)
+    ran = called("run", tmp_path / "part.npy", "-o", tmp_path / "out", *FAST)
     assert ran.returncode == 0
     assert any("warning: " in line and "pixels without data" in line for line in ran.stderr.splitlines())
 
 
-def test_unwritable_output_fails_at_once(good: Path, tmp_path: Path) -> None:
+def test_an_image_too_large_for_the_memory_is_refused_from_its_header(tmp_path: Path) -> None:
+    header = np.lib.format.header_data_from_array_1_0(np.empty((0, 8000), np.uint8)) | {"shape": (12_000, 8000)}
+    with (tmp_path / "vast.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 12_000 * 8000)  # sparse
+    ran = fftscape("run", tmp_path / "vast.npy", "-o", tmp_path / "out", "--window", "32", "--step", "2",
+                   "--memory", "1GiB")  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        f"{tmp_path / 'vast.npy'}: needs more than the 1 GiB of memory that this run may take (7.08 GiB at least, for "
+        "12000 x 8000 pixels and 24,000,000 windows); give a larger --memory, a larger --step, or a part of the "
+        "image.\n",
+    )
+
+
+def test_unwritable_output_fails_at_once(called: Called, in_process: None, good: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for output in (tmp_path / "file", tmp_path / "file" / "out", "/proc/fftscape-out"):
-        ran = fftscape("run", good, "-o", output)
+        ran = called("run", good, "-o", output)
         assert ran.returncode == 1
         (line,) = ran.stderr.splitlines()
         assert line.startswith("fftscape: ")
@@ -307,14 +322,14 @@ def test_unwritable_output_fails_at_once(good: Path, tmp_path: Path) -> None:
         assert ran.stdout == ""
         if output != "/proc/fftscape-out":
             assert line.endswith(f"; {tmp_path / 'file'} is a file, choose another folder.")
-    assert fftscape("demo", "-o", tmp_path / "file").returncode == 1
+    assert called("demo", "-o", tmp_path / "file").returncode == 1
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_a_file_name_cannot_forge_lines(tmp_path: Path) -> None:
+def test_a_file_name_cannot_forge_lines(called: Called, in_process: None, tmp_path: Path) -> None:
     odd = tmp_path / "a\nfake.tif: 9 structures\x1b[2J.tif"
     odd.touch()
-    ran = fftscape("run", odd, "-o", tmp_path / "out")
+    ran = called("run", odd, "-o", tmp_path / "out")
     assert ran.returncode == 1
     assert len(ran.stderr.splitlines()) == 1
     assert "\x1b" not in ran.stderr

@@ -44,6 +44,7 @@ from fftscape.preparation import (
     Notes,
     WindowLike,
     as_image,
+    check_memory,
     check_number,
     finest_windows,
     laid_grid,
@@ -303,7 +304,7 @@ def analyze(
     memory : str or int, optional
         What the analysis may take beside the image, such as '2GiB' or in bytes; by default three quarters of what
         this process may have. Spectra that do not fit in are computed again whenever they are needed, which takes
-        longer; the result does not depend on it.
+        longer; the result does not depend on it. What is too little for the windows alone is refused.
     scheduler : str or distributed.Client, optional
         A Dask cluster on which spectra are computed and reduced: 'local', a scheduler's address, or a client. Only
         very large images gain by it. The result does not depend on it.
@@ -319,7 +320,7 @@ def analyze(
     Raises
     ------
     InvalidSettingError
-        If a setting is not allowed or does not fit the image.
+        If a setting is not allowed or does not fit the image, or the memory is too little for it.
     BackendUnavailableError
         If a scheduler is named and Dask, or a worker's fftscape, is missing.
     FftscapeError
@@ -337,6 +338,8 @@ def analyze(
     notes = Notes()
     checked(backend, "backend")
     bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
+    if memory is not None:
+        check_memory(image, chosen, bytes_)
     with one_blas_thread(), engaged(scheduler, bytes_):
         analysis = _analyzed(image, chosen, notes, bytes_ // _PARTS, backend)
     notes.give_warnings()

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.memory import in_words
 from fftscape.compute.pixels import finite_pixels
 from fftscape.model.arrays import BoolArray
 from fftscape.model.errors import FftscapeWarning, InvalidSettingError, OddImageWarning
@@ -30,6 +31,8 @@ _MOST_PIXELS = 1 << 24
 _MOST_FINEST = 1 << 15
 # Of a pixel, in whatever unit; all lengths that there are lie between them.
 _SMALLEST_SIZE, _LARGEST_SIZE = 1e-36, 1e36
+# Maps of all components, labels and what stages keep of each window; measured, and rounded down.
+_BYTES_PER_WINDOW = 300
 # Fewer windows than this cannot be compared with one another.
 _FEW_WINDOWS = 6
 
@@ -268,6 +271,57 @@ def _bridges(step: Pair | None, advice: WindowAdvice) -> bool:
 def _completed(settings: Settings, size: Pair) -> Settings:
     step = settings.windows.step or advisor.usual_step(size)
     return merged(settings, {"windows": {"size": size, "step": step}})
+
+
+def least_memory(shape: Pair, settings: Settings) -> tuple[int, str]:
+    """Return what an analysis takes at least, beside the image: what grows with the number of windows.
+
+    Spectra are computed again where they do not fit in, so they do not count.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the image.
+    settings : Settings
+        What the user asked for.
+
+    Returns
+    -------
+    n_bytes : int
+        Reckoned low: more is needed than this, so that less cannot be enough.
+    reason : str
+        What it is for.
+    """
+    size = settings.windows.size
+    # The advisor chooses no larger one.
+    step = settings.windows.step or advisor.usual_step(size or (advisor.LARGEST, advisor.LARGEST))
+    count = math.prod(max(1, length // every) for length, every in zip(shape, step, strict=True))
+    return count * _BYTES_PER_WINDOW, f"{count:,} windows"
+
+
+def check_memory(image: Image, settings: Settings, n_bytes: int) -> None:
+    """Refuse an analysis that takes more memory than it may, whatever is computed again.
+
+    Parameters
+    ----------
+    image : Image
+        What is to be analysed.
+    settings : Settings
+        What the user asked for.
+    n_bytes : int
+        What the analysis may take beside the image.
+
+    Raises
+    ------
+    InvalidSettingError
+        With what it needs.
+    """
+    needed, reason = least_memory(image.shape, settings)
+    if needed > n_bytes:
+        raise InvalidSettingError(
+            f"{image.name}: needs {in_words(needed)} at least for its {reason}, more than the memory of "
+            f"{in_words(n_bytes)}; give a larger memory, a larger step, or a part of the image."
+        )
 
 
 def laid_grid(usable: BoolArray, settings: Settings, notes: Notes) -> WindowGrid:

@@ -4,8 +4,8 @@ A script, because it forks: WORK_FOLDER FIRST STRIDE kill|error python|system. E
 analysed once; each point is then two processes, one that is killed at that call (or told there that the disk is full,
 or broken) and one that runs the batch again. The calls are those of Python, with the files of results written as
 always; or those of the system, by strace, where a result has a few files only, so that every call can be tried.
-Prints one JSON object: how many calls a batch makes, the points tried, how many errors were told, which calls' errors were
-survived without a word, how many bytes were compared, and the broken promises.
+Prints one JSON object: how many calls a batch makes, the points tried, how many errors were told, which calls' errors
+were survived without a word, how many bytes were compared, and the broken promises.
 """
 
 from __future__ import annotations
@@ -197,7 +197,8 @@ class Batch:
         if not system:
             _, whole = forked(go)
             return [
-                (call, partial(forked, partial(go, Trap(point + 1, kills)))) for point, call in enumerate(whole["calls"])
+                (call, partial(forked, partial(go, Trap(point + 1, kills))))
+                for point, call in enumerate(whole["calls"])
             ]
         log = self.output.with_name("trace")
         forked(go, ["-o", str(log), "-e", f"trace={','.join(SYSTEM_CALLS)}"])
@@ -205,7 +206,9 @@ class Batch:
         return [
             (
                 title,
-                partial(forked, go, ["-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}"]),
+                partial(
+                    forked, go, ["-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}"]
+                ),
             )
             for title, call, number in calls
             for what in ["signal=SIGKILL" if kills else f"error={list(ERRORS)[number % len(ERRORS)]}"]
@@ -310,8 +313,13 @@ def thin(result: Path) -> None:
 
 
 def copied(source: Path, target: Path) -> None:
-    """Fill an empty folder with a copy."""
-    shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    """Fill an empty folder with a copy, by calls that are made once: to try again would hide what was refused."""
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        if path.is_dir():
+            place.mkdir()
+        else:
+            place.write_bytes(path.read_bytes())
 
 
 def begin(output: Path, results: Path | None) -> None:
