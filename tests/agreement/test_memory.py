@@ -10,7 +10,7 @@ from fftscape import preparation
 from fftscape.model import mapped
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.settings import Settings, merged
-from fftscape.preparation import Notes, usable_pixels
+from fftscape.preparation import Notes, check_memory, usable_pixels
 
 ARRAYS = ("loadings", "factors", "labels", "residual", "abruptness", "stability")
 
@@ -32,20 +32,22 @@ def same(one, other):
     assert one.provenance == other.provenance
 
 
-@pytest.mark.parametrize("memory", [1, "20MiB"])
+@pytest.mark.parametrize("memory", ["1MiB", 20 * 2**20])
 def test_streamed_spectra_give_the_same_bytes(scene, plenty, memory):
     same(fs.analyze(scene, window=(64, 48), step=(16, 24), memory=memory), plenty)
 
 
 def test_a_rotation_tolerant_analysis_streams_too(scene):
     settings = merged(Settings(), {"rotation": {"tolerant": True}})
-    little, much = (fs.analyze(scene, window=64, step=24, settings=settings, memory=size) for size in (1, "64GiB"))
+    little, much = (fs.analyze(scene, window=64, step=24, settings=settings, memory=size) for size in ("1MiB", "64GiB"))
     same(little, much)
     assert little.orientation.tobytes() == much.orientation.tobytes()
 
 
 def test_the_published_flow_streams_too(scene):
-    little, much = (fs.analyze(scene, window=64, step=24, preset="published", memory=size) for size in (1, "64GiB"))
+    little, much = (
+        fs.analyze(scene, window=64, step=24, preset="published", memory=size) for size in ("1MiB", "64GiB")
+    )
     same(little, much)
 
 
@@ -65,7 +67,7 @@ def test_an_image_in_a_file_gives_the_same_bytes(scene, plenty, suffix, tmp_path
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
         base = base.base
     assert isinstance(base, np.memmap)
-    found = fs.analyze(image, window=(64, 48), step=(16, 24), memory=1)
+    found = fs.analyze(image, window=(64, 48), step=(16, 24), memory="1MiB")
     assert found.labels.tobytes() == plenty.labels.tobytes()
     assert found.loadings.tobytes() == plenty.loadings.tobytes()
     assert found.provenance["pixels_sha256"] == plenty.provenance["pixels_sha256"]
@@ -75,6 +77,19 @@ def test_an_image_in_a_file_gives_the_same_bytes(scene, plenty, suffix, tmp_path
 def test_what_is_no_size_is_refused(scene, memory):
     with pytest.raises(InvalidSettingError, match="memory must be a size with its unit"):
         fs.analyze(scene, memory=memory)
+
+
+def test_what_cannot_be_done_in_the_memory_is_refused_first_with_what_it_needs():
+    vast = fs.Image(np.broadcast_to(np.float32(1), (20_000, 30_000)), name="vast")
+    said = (
+        r"^vast: needs 10.5 GiB at least for its 37,500,000 windows, more than the memory of 1 GiB; "
+        r"give a larger memory, a larger step, or a part of the image\.$"
+    )
+    with pytest.raises(InvalidSettingError, match=said):
+        fs.analyze(vast, window=(32, 64), step=4, memory="1GiB")
+    # What is streamed is not refused: pixels and spectra may be larger than the memory.
+    for settings in ({"size": 64, "step": 16}, {"size": 64}, {}):
+        check_memory(vast, merged(Settings(), {"windows": settings}), 2**29)
 
 
 def test_overlays_of_large_images_are_found_in_a_part_of_the_pixels(monkeypatch):

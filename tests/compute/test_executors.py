@@ -191,9 +191,12 @@ def test_aside_has_ended_when_the_caller_fails(no_limit_left):
         time.sleep(0.02)
         ended.append(True)
 
-    with pytest.raises(LookupError), aside(work):
+    def fail():
         assert begun.wait(PATIENCE)
         raise LookupError
+
+    with pytest.raises(LookupError), aside(work):
+        fail()
     assert ended
 
 

@@ -12,6 +12,8 @@ from fftscape.model.errors import InvalidSettingError
 OVERHEAD = 256 * MIB
 # What a worker needs to analyse a small image, libraries included.
 LEAST_SHARE = 384 * MIB
+# What a worker takes before it has an image.
+LIBRARIES = 128 * MIB
 # Pages of libraries and files in a worker, which no limit on its own memory counts.
 FILE_PAGES = 64 * MIB
 
