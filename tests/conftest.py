@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
-from fftscape.batch.crew import Errand
+from fftscape.batch.crew import ONE_THREAD, Errand
 from fftscape.batch.resources import Resources
 from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
 from fftscape.model.records import Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings, merged
+
+# Several test processes with as many threads each as there are processors wait for one another most of the time:
+# libraries spin. What threads change is tested by setting them (tests/agreement/test_threads.py and others).
+if "PYTEST_XDIST_WORKER" in os.environ:
+    threadpool_limits(1, user_api="blas")
+    os.environ |= dict.fromkeys(ONE_THREAD, "1")  # of processes that tests start
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fftscape as fs
 from fftscape.cli.commands import main
 from fftscape.files.result_folder import STAGING, check
 
@@ -72,6 +73,7 @@ def good(tmp_path: Path) -> Path:
         (("run", "x.tif"), "--output"),
         (("run", "-o", "out"), "INPUT"),
         (("run", "x.tif", "-o", "out", "--job", "4"), "No such option: --job"),
+        (("run", "-x.tif", "-o", "out"), "No such option: -x; a name that begins with '-' is written './-name'; see"),
         (("run", "x.tif", "-o", "out", "--jobs", "0"), "--jobs must be a whole number from 1, not '0'."),
         (("run", "x.tif", "-o", "out", "--jobs", "all"), "--jobs must be a whole number from 1, not 'all'."),
         (("run", "x.tif", "-o", "out", "--part", "3/2"), "--part must be i/n with i from 1 to n (2/8), not '3/2'."),
@@ -111,6 +113,51 @@ def test_wrong_usage_is_2_and_names_the_option(called: Called, arguments: tuple[
     assert named in line
     assert "Invalid value" not in line
     assert ran.stdout == ""
+
+
+@pytest.fixture
+def dashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_process: None) -> Path:
+    """Images whose names begin like options, in the working directory."""
+    folder = tmp_path / "-folder"
+    folder.mkdir()
+    for name in ("-leading-dash.npy", "-old.npy", "-holes.npy", "--part.npy", "-folder/-leading-dash.npy"):
+        np.save(tmp_path / name, stripes())
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("inputs", "image"),
+    [
+        (("./-leading-dash.npy",), "-leading-dash.npy"),
+        (("./-old.npy",), "-old.npy"),
+        (("--", "-leading-dash.npy"), "-leading-dash.npy"),
+        (("--", "--part.npy"), "--part.npy"),
+        (("./-folder",), "-folder/-leading-dash.npy"),
+        (("./-l*.npy",), "-leading-dash.npy"),
+        (("--", "-l*.npy"), "-leading-dash.npy"),
+    ],
+)
+def test_a_name_that_begins_like_an_option_is_a_name(
+    called: Called, dashed: Path, inputs: tuple[str, ...], image: str
+) -> None:
+    ran = called("run", "-o", "-out", *FAST, *inputs)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert f"{image}: 2 components, as asked" in ran.stdout
+    assert check(dashed / "-out" / Path(image).stem) == ()
+    ran = called("inspect", *inputs)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "60 x 84 float32" in ran.stdout
+    assert called("verify", "./-out").returncode == 0
+    assert fs.analyze(fs.read(image), window=24, step=12).image.name == Path(image).stem
+
+
+@pytest.mark.parametrize("name", ["-leading-dash.npy", "-old.npy", "-holes.npy", "--part.npy", "-folder"])
+@pytest.mark.parametrize("command", ["run", "inspect", "verify"])
+def test_a_name_that_is_read_as_options_is_said(called: Called, dashed: Path, command: str, name: str) -> None:
+    ran = called(command, name)
+    said = f"fftscape: '{name}' begins like an option, but a file has this name; to name the file, write './{name}'.\n"
+    assert (ran.returncode, ran.stdout, ran.stderr) == (2, "", said)
 
 
 def test_wrong_usage_of_a_real_process() -> None:
@@ -183,10 +230,10 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_image_alone_is_one_sentence_and_1(tmp_path: Path, name: str) -> None:
+def test_a_bad_image_alone_is_one_sentence_and_1(called: Called, in_process: None, tmp_path: Path, name: str) -> None:
     bad = tmp_path / name
     write_bad(bad)
-    ran = fftscape("run", bad, "-o", tmp_path / "out", *FAST)
+    ran = called("run", bad, "-o", tmp_path / "out", *FAST)
     assert ran.returncode == 1
     (line,) = ran.stderr.splitlines()
     assert line.startswith(f"{bad}: ")
@@ -232,27 +279,42 @@ def test_a_missing_extra_names_the_command_that_installs_it(tmp_path: Path) -> N
     assert "fftscape[em]" in line
 
 
-def test_constant_image_is_one_component_and_a_warning(tmp_path: Path) -> None:
+def test_constant_image_is_one_component_and_a_warning(called: Called, in_process: None, tmp_path: Path) -> None:
     np.save(tmp_path / "flat.npy", np.full((60, 84), 7.0))
-    ran = fftscape("run", tmp_path / "flat.npy", "-o", tmp_path / "out", "--no-report")
+    ran = called("run", tmp_path / "flat.npy", "-o", tmp_path / "out", "--no-report")
     assert ran.returncode == 0
     assert ran.stdout.startswith(f"{tmp_path / 'flat.npy'}: no structure: all pixels are equal, window ")
     assert any("warning: " in line and "all pixels are equal" in line for line in ran.stderr.splitlines())
 
 
-def test_partly_nan_image_is_analysed_with_a_warning(tmp_path: Path) -> None:
+def test_partly_nan_image_is_analysed_with_a_warning(called: Called, in_process: None, tmp_path: Path) -> None:
     image = stripes()
     image[:30, :42] = np.nan
     np.save(tmp_path / "part.npy", image)
-    ran = fftscape("run", tmp_path / "part.npy", "-o", tmp_path / "out", *FAST)
+    ran = called("run", tmp_path / "part.npy", "-o", tmp_path / "out", *FAST)
     assert ran.returncode == 0
     assert any("warning: " in line and "pixels without data" in line for line in ran.stderr.splitlines())
 
 
-def test_unwritable_output_fails_at_once(good: Path, tmp_path: Path) -> None:
+def test_an_image_too_large_for_the_memory_is_refused_from_its_header(tmp_path: Path) -> None:
+    header = np.lib.format.header_data_from_array_1_0(np.empty((0, 8000), np.uint8)) | {"shape": (12_000, 8000)}
+    with (tmp_path / "vast.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 12_000 * 8000)  # sparse
+    ran = fftscape("run", tmp_path / "vast.npy", "-o", tmp_path / "out", "--window", "32", "--step", "2",
+                   "--memory", "1GiB")  # fmt: skip
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        f"{tmp_path / 'vast.npy'}: needs more than the 1 GiB of memory that this run may take (7.08 GiB at least, for "
+        "12000 x 8000 pixels and 24,000,000 windows); give a larger --memory, a larger --step, or a part of the "
+        "image.\n",
+    )
+
+
+def test_unwritable_output_fails_at_once(called: Called, in_process: None, good: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     for output in (tmp_path / "file", tmp_path / "file" / "out", "/proc/fftscape-out"):
-        ran = fftscape("run", good, "-o", output)
+        ran = called("run", good, "-o", output)
         assert ran.returncode == 1
         (line,) = ran.stderr.splitlines()
         assert line.startswith("fftscape: ")
@@ -260,14 +322,14 @@ def test_unwritable_output_fails_at_once(good: Path, tmp_path: Path) -> None:
         assert ran.stdout == ""
         if output != "/proc/fftscape-out":
             assert line.endswith(f"; {tmp_path / 'file'} is a file, choose another folder.")
-    assert fftscape("demo", "-o", tmp_path / "file").returncode == 1
+    assert called("demo", "-o", tmp_path / "file").returncode == 1
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_a_file_name_cannot_forge_lines(tmp_path: Path) -> None:
+def test_a_file_name_cannot_forge_lines(called: Called, in_process: None, tmp_path: Path) -> None:
     odd = tmp_path / "a\nfake.tif: 9 structures\x1b[2J.tif"
     odd.touch()
-    ran = fftscape("run", odd, "-o", tmp_path / "out")
+    ran = called("run", odd, "-o", tmp_path / "out")
     assert ran.returncode == 1
     assert len(ran.stderr.splitlines()) == 1
     assert "\x1b" not in ran.stderr

@@ -15,7 +15,7 @@ from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
 from fftscape.model.settings import Backend, Preset, Settings, merged
 from fftscape.pipeline import describe, find
-from fftscape.preparation import ArrayLike, Notes, WindowLike, as_image, resolve_settings
+from fftscape.preparation import ArrayLike, Notes, WindowLike, as_image, check_memory, resolve_settings
 
 if TYPE_CHECKING:
     import xarray
@@ -237,7 +237,7 @@ def analyze(
     memory : str or int, optional
         What the analysis may take beside the image, such as '2GiB' or in bytes; by default three quarters of what
         this process may have. Spectra that do not fit in are computed again whenever they are needed, which takes
-        longer; the result does not depend on it.
+        longer; the result does not depend on it. What is too little for the windows alone is refused.
     scheduler : str or distributed.Client, optional
         A Dask cluster on which spectra are computed and reduced: 'local', a scheduler's address, or a client. Only
         very large images gain by it. The result does not depend on it.
@@ -253,7 +253,7 @@ def analyze(
     Raises
     ------
     InvalidSettingError
-        If a setting is not allowed or does not fit the image.
+        If a setting is not allowed or does not fit the image, or the memory is too little for it.
     BackendUnavailableError
         If a scheduler is named and Dask, or a worker's fftscape, is missing.
     FftscapeError
@@ -271,6 +271,8 @@ def analyze(
     notes = Notes()
     checked(backend, "backend")
     bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
+    if memory is not None:
+        check_memory(image, chosen, bytes_)
     with engaged(scheduler, bytes_):
         analysis = Analysis.of(find(image, chosen, notes=notes, memory=bytes_, backend=backend))
     notes.give_warnings()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
@@ -12,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.backend import device
-from fftscape.compute.executors import one_blas_thread
+from fftscape.compute.executors import aside, one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.compute.memory import allowed_memory
 from fftscape.labelling import labelled
 from fftscape.model.analysis import AnalysisRecord
-from fftscape.model.arrays import FloatArray
+from fftscape.model.arrays import FloatArray, IntArray
 from fftscape.model.errors import (
     InvalidSettingError,
     NoPeaksWarning,
@@ -27,7 +29,7 @@ from fftscape.model.errors import (
 )
 from fftscape.model.image import Image
 from fftscape.model.mapped import bands_of
-from fftscape.model.records import Factorization, Regions, Scree, Segmentation, Spectra
+from fftscape.model.records import Factorization, LocalSpectra, Regions, Scree, Segmentation, Spectra, WindowGrid
 from fftscape.model.settings import Backend, Settings
 from fftscape.preparation import (
     Notes,
@@ -80,8 +82,9 @@ def find(image: Image, chosen: Settings, *, notes: Notes, memory: int, backend: 
     InvalidSettingError
         If a setting does not fit the image.
     """
-    with one_blas_thread():
-        return _analyzed(image, chosen, notes, memory // _PARTS, backend)
+    room = memory // _PARTS
+    with one_blas_thread(), aside(_load_ahead), _digested(image, room) as digest:
+        return _analyzed(image, digest, chosen, notes, room, backend)
 
 
 def describe(image: Image, model: AnalysisRecord, *, notes: Notes) -> AnalysisRecord:
@@ -124,17 +127,30 @@ def describe(image: Image, model: AnalysisRecord, *, notes: Notes) -> AnalysisRe
             f"{model.image.pixel_size} {model.image.unit}; resample the image or analyse it on its own."
         )
     notes.add(f"Described by the factors of {model.image.name}.")
-    with one_blas_thread():
-        ground = Ground(image, usable_pixels(image, model.settings, notes), allowed_memory() // _PARTS)
+    room = allowed_memory() // _PARTS
+    with one_blas_thread(), _digested(image, room) as digest:
+        ground = Ground(image, usable_pixels(image, model.settings, notes), room)
         spectra = _spectra(ground, model.settings, notes)
         result = project(spectra, to_half_plane(model.factors))
-        found = _Found(ground, _digest(image.data), spectra, model.scree, None, None, result)
+        found = _Found(ground, digest, spectra, model.scree, None, None, result, lambda: None)
         return _assemble(found, model.settings, notes)
 
 
-def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: Backend) -> AnalysisRecord:
+def _load_ahead() -> None:
+    """Import what later stages import, while the first ones compute."""
+    import scipy.ndimage
+    import scipy.special  # noqa: F401
+
+
+def _digested(image: Image, room: int) -> AbstractContextManager[Callable[[], str]]:
+    """Compute the SHA-256 of the pixels meanwhile, or, of images that need not be in memory, when it is asked for."""
+    return aside(lambda: _digest(image.data), at_once=image.data.nbytes <= room)
+
+
+def _analyzed(
+    image: Image, digest: Callable[[], str], chosen: Settings, notes: Notes, room: int, backend: Backend
+) -> AnalysisRecord:
     chosen, finer = with_windows(chosen, image, notes)
-    digest = _digest(image.data)
     prepared = recalled(image, digest, chosen, room, backend) if finer is None else None
     if prepared is None:
         forget()  # there need not be room for both
@@ -149,13 +165,14 @@ def _analyzed(image: Image, chosen: Settings, notes: Notes, room: int, backend: 
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
     if unseen:
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
-    start = None if regions is None else mean_spectra(spectra, regions)
-    result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
-    if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
-        # Of several ways to describe the spectra equally well it found one that is not that of the regions.
-        result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
-        notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-    return _assemble(_Found(ground, digest, spectra, scree, regions, start, result), chosen, notes)
+    with aside(lambda: _by_regions(ground, regions, spectra.grid, chosen), at_once=_is_held(spectra)) as by_regions:
+        start = None if regions is None else mean_spectra(spectra, regions)
+        result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
+        if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
+            # Of several ways to describe the spectra equally well it found one that is not that of the regions.
+            result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
+            notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
+        return _assemble(_Found(ground, digest, spectra, scree, regions, start, result, by_regions), chosen, notes)
 
 
 def _prepared(
@@ -186,15 +203,19 @@ def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """What the stages up to the factorization found: regions, and their means, on the grid of the spectra."""
+    """What the stages up to the factorization found.
+
+    Regions are on the grid of the spectra, with their means, and by them the labels, on which a thread may be at work.
+    """
 
     ground: Ground
-    digest: str
+    digest: Callable[[], str]
     spectra: Spectra
     scree: Scree
     regions: Regions | None
     means: FloatArray | None
     result: Factorization
+    by_regions: Callable[[], Segmentation | None]
 
 
 def _number(
@@ -231,72 +252,78 @@ def _finer(
     return chosen, survey.beside(first)
 
 
+def _by_regions(ground: Ground, regions: Regions | None, grid: WindowGrid, settings: Settings) -> Segmentation | None:
+    """Give pixels to the regions, which needs no factorization."""
+    if regions is None:
+        return None
+    return labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, settings)
+
+
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:
     """Assign windows to components, and pixels."""
     grid = found.spectra.grid
-    if found.regions is None:
-        assignment = assigned_by_loadings(loadings, grid)
-    else:
-        assignment = assigned_by_labels(found.regions.labels, len(loadings), grid)
-    return labelled(found.ground, assignment, grid, settings)
+    return found.by_regions() or labelled(found.ground, assigned_by_loadings(loadings, grid), grid, settings)
+
+
+def _is_held(spectra: Spectra) -> bool:
+    """Tell whether spectra are in memory, and there is some to spare, so that several things can be done at a time."""
+    return isinstance(spectra, LocalSpectra)
 
 
 def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord:
     """Turn a factorization into everything people ask of it."""
     image, spectra, scree, regions, result = found.ground.image, found.spectra, found.scree, found.regions, found.result
-    grid = spectra.grid
+    grid, at_once = spectra.grid, _is_held(spectra)
     loadings = grid.to_map(result.loadings)
     factors = to_full_plane(result.factors, grid.size)
     weights = result.loadings.sum(axis=0, dtype=np.float64)
-    purest = purest_spectra(spectra, result.loadings)
-    spots = to_full_plane(purest, grid.size)
-    peaks = find_peaks(spots, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
-    unknown = np.full(len(factors), np.nan)
-    if not result.converged:
-        notes.warn(
-            f"The factorization had not settled after {result.n_iter} iterations; raise factorization.max_iter.",
-            NotConvergedWarning,
+    with aside(lambda: _segmentation(found, loadings, settings), at_once=at_once) as segmentation:
+        spots = to_full_plane(purest_spectra(spectra, result.loadings), grid.size)
+        references, owner = _references(found, spots)
+        with aside(lambda: same_rings(references, image.pixel_size, settings.spectra.scaling)) as turns:
+            peaks = find_peaks(spots, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
+        unknown = np.full(len(factors), np.nan)
+        if not result.converged:
+            notes.warn(
+                f"The factorization had not settled after {result.n_iter} iterations; raise factorization.max_iter.",
+                NotConvergedWarning,
+            )
+        if not len(peaks) and result.factors.any():
+            notes.warn("No component has a spot that stands out of its background.", NoPeaksWarning)
+        analysis = AnalysisRecord(
+            image=image,
+            grid=grid,
+            scree=scree,
+            factors=factors,
+            loadings=loadings,
+            residual=grid.to_map(result.residual),
+            abruptness=np.full(grid.shape, np.nan, np.float32) if regions is None else regions.abruptness,
+            shares=weights / (weights.sum() or 1.0),
+            stability=unknown if regions is None else regions.stability,
+            variation=unknown if regions is None else regions.variation,
+            segmentation=segmentation(),
+            peaks=peaks,
+            reconstruction_error=result.reconstruction_error,
+            n_iter=result.n_iter,
+            converged=result.converged,
+            settings=settings,
+            provenance=_provenance(found.ground, found.digest()),
+            notes=tuple(notes.sentences),
         )
-    if not len(peaks) and result.factors.any():
-        notes.warn("No component has a spot that stands out of its background.", NoPeaksWarning)
-    analysis = AnalysisRecord(
-        image=image,
-        grid=grid,
-        scree=scree,
-        factors=factors,
-        loadings=loadings,
-        residual=grid.to_map(result.residual),
-        abruptness=np.full(grid.shape, np.nan, np.float32) if regions is None else regions.abruptness,
-        shares=weights / (weights.sum() or 1.0),
-        stability=unknown if regions is None else regions.stability,
-        variation=unknown if regions is None else regions.variation,
-        segmentation=_segmentation(found, loadings, settings),
-        peaks=peaks,
-        reconstruction_error=result.reconstruction_error,
-        n_iter=result.n_iter,
-        converged=result.converged,
-        settings=settings,
-        provenance=_provenance(found.ground, found.digest),
-        notes=tuple(notes.sentences),
-    )
-    return _turned(analysis, found, purest)
-
-
-def _turned(analysis: AnalysisRecord, found: _Found, purest: FloatArray) -> AnalysisRecord:
-    """Name the components that are one structure turned or, where that is wanted, make one component of them."""
-    spectra, settings = found.spectra, analysis.settings
-    if found.regions is None or found.means is None:
-        means, owner = purest, found.result.loadings.argmax(axis=1)
-    else:
-        means, owner = found.means, found.regions.labels[spectra.grid.valid]
-    references = to_full_plane(means, spectra.grid.size)
-    turns = same_rings(references, analysis.image.pixel_size, settings.spectra.scaling)
     if not settings.rotation.tolerant:
-        return replace(analysis, notes=(*analysis.notes, *said(turns)))
-    return joined(analysis, turns, orientation_map(spectra, references, owner, analysis.image.pixel_size))
+        return replace(analysis, notes=(*analysis.notes, *said(turns())))
+    return joined(analysis, turns(), orientation_map(spectra, references, owner, image.pixel_size))
 
 
-def _provenance(ground: Ground, digest: str) -> dict[str, str]:
+def _references(found: _Found, spots: FloatArray) -> tuple[FloatArray, IntArray]:
+    """Return spectra that show how components are turned, and the component that each window is of."""
+    grid = found.spectra.grid
+    if found.regions is None or found.means is None:
+        return spots, found.result.loadings.argmax(axis=1)
+    return to_full_plane(found.means, grid.size), found.regions.labels[grid.valid]
+
+
+def _provenance(ground: Ground, pixels_sha256: str) -> dict[str, str]:
     image, backend = ground.image, ground.backend
     return {
         "fftscape": version("fftscape"),
@@ -306,7 +333,7 @@ def _provenance(ground: Ground, digest: str) -> dict[str, str]:
         **({} if backend == "numpy" else {"backend": f"{backend} {device(backend).version}"}),
         "machine": platform.machine(),
         "input": image.source,
-        "pixels_sha256": digest,
+        "pixels_sha256": pixels_sha256,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.memory import in_words
 from fftscape.compute.pixels import finite_pixels
 from fftscape.model.arrays import BoolArray
 from fftscape.model.errors import FftscapeWarning, InvalidSettingError, OddImageWarning
@@ -28,6 +29,10 @@ WindowLike = int | tuple[int, int] | None
 _MOST_PIXELS = 1 << 24
 # So many of the smallest windows are looked at, at most: more would take longer than all the rest.
 _MOST_FINEST = 1 << 15
+# Of a pixel, in whatever unit; all lengths that there are lie between them.
+_SMALLEST_SIZE, _LARGEST_SIZE = 1e-36, 1e36
+# Maps of all components, labels and what stages keep of each window; measured, and rounded down.
+_BYTES_PER_WINDOW = 300
 # Fewer windows than this cannot be compared with one another.
 _FEW_WINDOWS = 6
 
@@ -79,10 +84,11 @@ def as_image(image: Image | ArrayLike) -> Image:
     """
     if not isinstance(image, Image):
         # A copy: what the caller does to the array later must not change the result.
-        filled = np.ma.filled(image.astype(np.float64), np.nan) if np.ma.isMaskedArray(image) else image
-        image = Image(np.array(filled), name="array")
+        image = Image(_as_array(image, "array", copy=True), name="array")
+    elif type(image.data) not in (np.ndarray, np.memmap):
+        image = replace(image, data=_as_array(image.data, image.name, copy=False))
     data = image.data
-    if data.dtype.kind in "US":
+    if data.dtype.kind in "US" and data.ndim == 0:
         raise InvalidSettingError(f"{data} is a text, not an image; a file is opened by fftscape.read.")
     if data.ndim != 2 or 0 in data.shape:
         raise InvalidSettingError(
@@ -91,10 +97,41 @@ def as_image(image: Image | ArrayLike) -> Image:
         )
     if data.dtype.kind not in "buif":
         raise InvalidSettingError(f"{image.name}: pixels must be real numbers, not {data.dtype}; convert them first.")
+    if data.dtype.kind == "f" and data.dtype.itemsize > 8 and _exceeds_double(data):
+        raise InvalidSettingError(
+            f"{image.name}: some of its pixels are beyond the range of double precision (1.8e308); divide them first."
+        )
     sizes = image.pixel_size
-    if len(sizes) != 2 or not all(math.isfinite(size) and size > 0 for size in sizes):
-        raise InvalidSettingError(f"{image.name}: pixel_size must be two positive numbers (y, x), not {sizes!r}.")
+    if not _are_sizes(sizes):
+        raise InvalidSettingError(
+            f"{image.name}: pixel_size must be two positive numbers (y, x) from {_SMALLEST_SIZE:g} to "
+            f"{_LARGEST_SIZE:g}, not {sizes!r}; choose another unit."
+        )
     return image
+
+
+def _as_array(given: Any, name: str, *, copy: bool) -> ArrayLike:
+    """Return plain numbers of whatever is like an array; masked ones become NaN."""
+    try:
+        if np.ma.isMaskedArray(given) and given.dtype.kind in "buif":
+            return np.ma.filled(given.astype(np.float64), np.nan)
+        # The class of an array must not decide what is computed.
+        return np.array(given, copy=copy or None)
+    except (ValueError, TypeError):
+        raise InvalidSettingError(f"{name}: this is no array of numbers; all rows must be of one length.") from None
+
+
+def _exceeds_double(data: ArrayLike) -> bool:
+    largest = np.finfo(np.float64).max
+    return any((np.isfinite(data[band]) & (np.abs(data[band]) > largest)).any() for band in bands_of(data))
+
+
+def _are_sizes(sizes: Any) -> bool:
+    """Tell whether these are a height and a width of which squares and ratios stay in range."""
+    try:
+        return len(sizes) == 2 and all(_SMALLEST_SIZE <= float(size) <= _LARGEST_SIZE for size in sizes)
+    except (TypeError, ValueError):
+        return False
 
 
 def suggest_window(image: Image | ArrayLike) -> WindowAdvice:
@@ -114,7 +151,7 @@ def suggest_window(image: Image | ArrayLike) -> WindowAdvice:
     Raises
     ------
     InvalidSettingError
-        If it is no image, or too small for any window.
+        If it is no image, holds no finite number, or is too small for any window.
 
     Examples
     --------
@@ -122,7 +159,10 @@ def suggest_window(image: Image | ArrayLike) -> WindowAdvice:
     >>> fs.suggest_window(fs.synthetic.demo_scene().image).size
     (96, 96)
     """
-    return advisor.suggest_window(_image_part(as_image(image), keep_burned_in=False))
+    image = as_image(image)
+    if not _holds_anything(image.data):
+        raise _holds_nothing(image)
+    return advisor.suggest_window(_image_part(image, keep_burned_in=False))
 
 
 def resolve_settings(
@@ -233,6 +273,57 @@ def _completed(settings: Settings, size: Pair) -> Settings:
     return merged(settings, {"windows": {"size": size, "step": step}})
 
 
+def least_memory(shape: Pair, settings: Settings) -> tuple[int, str]:
+    """Return what an analysis takes at least, beside the image: what grows with the number of windows.
+
+    Spectra are computed again where they do not fit in, so they do not count.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the image.
+    settings : Settings
+        What the user asked for.
+
+    Returns
+    -------
+    n_bytes : int
+        Reckoned low: more is needed than this, so that less cannot be enough.
+    reason : str
+        What it is for.
+    """
+    size = settings.windows.size
+    # The advisor chooses no larger one.
+    step = settings.windows.step or advisor.usual_step(size or (advisor.LARGEST, advisor.LARGEST))
+    count = math.prod(max(1, length // every) for length, every in zip(shape, step, strict=True))
+    return count * _BYTES_PER_WINDOW, f"{count:,} windows"
+
+
+def check_memory(image: Image, settings: Settings, n_bytes: int) -> None:
+    """Refuse an analysis that takes more memory than it may, whatever is computed again.
+
+    Parameters
+    ----------
+    image : Image
+        What is to be analysed.
+    settings : Settings
+        What the user asked for.
+    n_bytes : int
+        What the analysis may take beside the image.
+
+    Raises
+    ------
+    InvalidSettingError
+        With what it needs.
+    """
+    needed, reason = least_memory(image.shape, settings)
+    if needed > n_bytes:
+        raise InvalidSettingError(
+            f"{image.name}: needs {in_words(needed)} at least for its {reason}, more than the memory of "
+            f"{in_words(n_bytes)}; give a larger memory, a larger step, or a part of the image."
+        )
+
+
 def laid_grid(usable: BoolArray, settings: Settings, notes: Notes) -> WindowGrid:
     """Lay the windows of complete settings over the pixels that hold data.
 
@@ -321,7 +412,7 @@ def usable_pixels(image: Image, settings: Settings, notes: Notes) -> BoolArray:
     """
     usable = finite_pixels(image.data)
     if not usable.any():
-        raise InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")
+        raise _holds_nothing(image)
     if image.is_constant:
         notes.warn(f"{image.name}: all pixels are equal, so there is no structure to find.", OddImageWarning)
         return usable
@@ -380,6 +471,10 @@ def _are_equal(data: ArrayLike, chosen: BoolArray) -> bool:
     """Tell whether all the chosen pixels have one value."""
     values = {value for band in bands_of(data) for value in np.unique(data[band][chosen[band]])[:2].tolist()}
     return len(values) == 1
+
+
+def _holds_nothing(image: Image) -> InvalidSettingError:
+    return InvalidSettingError(f"{image.name}: no pixel holds a finite number, so there is nothing to analyse.")
 
 
 def _holds_anything(data: ArrayLike) -> bool:

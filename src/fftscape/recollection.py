@@ -7,6 +7,7 @@ of components costs a factorization and not a whole analysis.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,15 +47,17 @@ _Key = tuple[Any, ...]
 _last: tuple[weakref.ref[Image], _Key, Prepared] | None = None
 
 
-def recalled(image: Image, digest: str, settings: Settings, room: int, backend: Backend) -> Prepared | None:
+def recalled(
+    image: Image, digest: Callable[[], str], settings: Settings, room: int, backend: Backend
+) -> Prepared | None:
     """Return what was prepared of this very image, unchanged, with the same settings, if it is still there.
 
     Parameters
     ----------
     image : Image
         Compared by identity.
-    digest : str
-        Of its pixels: whoever made them may have changed them since.
+    digest : callable
+        Returns that of its pixels: whoever made them may have changed them since.
     settings : Settings
         Complete; its number of components does not matter.
     room, backend
@@ -68,14 +71,18 @@ def recalled(image: Image, digest: str, settings: Settings, room: int, backend: 
     if _last is None or is_spread():
         return None
     kept, key, prepared = _last
-    return prepared if kept() is image and key == (digest, *_key(settings, room, backend)) else None
+    if kept() is not image or key[1:] != _key(settings, room, backend):
+        return None
+    return prepared if key[0] == digest() else None
 
 
-def remember(image: Image, digest: str, settings: Settings, room: int, backend: Backend, prepared: Prepared) -> None:
+def remember(
+    image: Image, digest: Callable[[], str], settings: Settings, room: int, backend: Backend, prepared: Prepared
+) -> None:
     """Keep what was prepared in place of what was kept before; parameters as in `recalled`."""
     global _last
     if isinstance(prepared.spectra, LocalSpectra):  # others are computed from the image, which they hold
-        _last = weakref.ref(image, _forget), (digest, *_key(settings, room, backend)), prepared
+        _last = weakref.ref(image, _forget), (digest(), *_key(settings, room, backend)), prepared
 
 
 def forget() -> None:

@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 
-from fftscape.compute.executors import is_spread
+from fftscape.compute.executors import aside, is_spread
 from fftscape.compute.half_plane import n_features
 from fftscape.compute.pixels import Scale, scale_of
 from fftscape.model.arrays import BoolArray, FloatArray
@@ -195,11 +195,12 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     # What is free of gaps may be so small that windows fit in, but none of the survey.
     grid = grid if grid.valid.any() else window_grid(ground.usable, size, step)
     grid = ground.without_blank_windows(grid, spectra_settings)
-    spectra = ground.spectra(grid, spectra_settings)
-    eigenvalues = scree_beside_noise(spectra, merged(settings, {"rank": {"n_components": "auto"}}).rank)
-    noisy = noisy_lines(ground.image.data, spectra.grid, ground.centred)
-    regions = find_regions(without_lines(spectra, noisy), directions_above_noise(eigenvalues), settings.regions)
-    return Survey(eigenvalues, regions, settings.rank, spectra, noisy)
+    with aside(lambda: noisy_lines(ground.image.data, grid, ground.centred)) as noisy:
+        spectra = ground.spectra(grid, spectra_settings)
+        eigenvalues = scree_beside_noise(spectra, merged(settings, {"rank": {"n_components": "auto"}}).rank)
+        quiet = without_lines(spectra, noisy())
+    regions = find_regions(quiet, directions_above_noise(eigenvalues), settings.regions)
+    return Survey(eigenvalues, regions, settings.rank, spectra, noisy())
 
 
 def scree_beside_noise(spectra: Spectra, settings: RankSettings) -> Scree:

@@ -11,7 +11,7 @@ from fftscape.model import mapped
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import Settings, merged
-from fftscape.preparation import Notes, usable_pixels
+from fftscape.preparation import Notes, check_memory, usable_pixels
 
 ARRAYS = ("loadings", "factors", "labels", "residual", "abruptness", "stability")
 
@@ -48,7 +48,7 @@ def same(one, other):
     assert one.provenance == other.provenance
 
 
-@pytest.mark.parametrize("memory", [1, "20MiB"])
+@pytest.mark.parametrize("memory", ["1MiB", 20 * 2**20])
 def test_streamed_spectra_give_the_same_bytes(scene, plenty, memory, kinds):
     same(fs.analyze(scene, window=(64, 48), step=(16, 24), memory=memory), plenty)
     assert not all(kinds)  # not the largest of them, at least
@@ -56,8 +56,8 @@ def test_streamed_spectra_give_the_same_bytes(scene, plenty, memory, kinds):
 
 def test_a_rotation_tolerant_analysis_streams_too(scene, kinds):
     settings = merged(Settings(), {"rotation": {"tolerant": True}})
-    little = fs.analyze(scene, window=64, step=24, settings=settings, memory=1)
-    assert not any(kinds)
+    little = fs.analyze(scene, window=64, step=24, settings=settings, memory="1MiB")
+    assert not all(kinds)
     kinds.clear()
     much = fs.analyze(scene, window=64, step=24, settings=settings, memory="64GiB")
     assert all(kinds)
@@ -66,8 +66,8 @@ def test_a_rotation_tolerant_analysis_streams_too(scene, kinds):
 
 
 def test_the_published_flow_streams_too(scene, kinds):
-    little = fs.analyze(scene, window=64, step=24, preset="published", memory=1)
-    assert not any(kinds)
+    little = fs.analyze(scene, window=64, step=24, preset="published", memory="1MiB")
+    assert not all(kinds)
     kinds.clear()
     much = fs.analyze(scene, window=64, step=24, preset="published", memory="64GiB")
     assert all(kinds)
@@ -90,7 +90,7 @@ def test_an_image_in_a_file_gives_the_same_bytes(scene, plenty, suffix, tmp_path
     while isinstance(base, np.ndarray) and not isinstance(base, np.memmap):
         base = base.base
     assert isinstance(base, np.memmap)
-    found = fs.analyze(image, window=(64, 48), step=(16, 24), memory=1)
+    found = fs.analyze(image, window=(64, 48), step=(16, 24), memory="1MiB")
     assert found.labels.tobytes() == plenty.labels.tobytes()
     assert found.loadings.tobytes() == plenty.loadings.tobytes()
     assert found.provenance["pixels_sha256"] == plenty.provenance["pixels_sha256"]
@@ -100,6 +100,19 @@ def test_an_image_in_a_file_gives_the_same_bytes(scene, plenty, suffix, tmp_path
 def test_what_is_no_size_is_refused(scene, memory):
     with pytest.raises(InvalidSettingError, match="memory must be a size with its unit"):
         fs.analyze(scene, memory=memory)
+
+
+def test_what_cannot_be_done_in_the_memory_is_refused_first_with_what_it_needs():
+    vast = fs.Image(np.broadcast_to(np.float32(1), (20_000, 30_000)), name="vast")
+    said = (
+        r"^vast: needs 10.5 GiB at least for its 37,500,000 windows, more than the memory of 1 GiB; "
+        r"give a larger memory, a larger step, or a part of the image\.$"
+    )
+    with pytest.raises(InvalidSettingError, match=said):
+        fs.analyze(vast, window=(32, 64), step=4, memory="1GiB")
+    # What is streamed is not refused: pixels and spectra may be larger than the memory.
+    for settings in ({"size": 64, "step": 16}, {"size": 64}, {}):
+        check_memory(vast, merged(Settings(), {"windows": settings}), 2**29)
 
 
 def test_overlays_of_large_images_are_found_in_a_part_of_the_pixels(monkeypatch):

@@ -76,13 +76,17 @@ def go_supervised(request_small: Request) -> Go:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the drawing out; tests/views looks at figures, and here they would take most of the time."""
+    """Leave out drawing and waiting for the disk, which take most of the time.
+
+    tests/views looks at figures, and tests/files/test_write_result_folder.py at what is synced when.
+    """
 
     def figures(_record: Any, folder: Path) -> dict[str, bytes]:
         folder.mkdir()
         (folder / "thumbnail.png").write_bytes(PNG)
         return {"thumbnail.png": PNG}
 
+    monkeypatch.setattr("fftscape.files.result_folder._sync_one", lambda _path: None)
     monkeypatch.setattr("fftscape.views.figures.write_figures", figures)
     monkeypatch.setattr("fftscape.views.report.write_report", lambda _r, path, figures: path.write_text(str(figures)))
 

@@ -4,8 +4,8 @@ A script, because it forks: WORK_FOLDER FIRST STRIDE kill|error python|system. E
 analysed once; each point is then two processes, one that is killed at that call (or told there that the disk is full,
 or broken) and one that runs the batch again. The calls are those of Python, with the files of results written as
 always; or those of the system, by strace, where a result has a few files only, so that every call can be tried.
-Prints one JSON object: how many calls a batch makes, the points tried, how many errors were told, how many bytes were
-compared, and the broken promises.
+Prints one JSON object: how many calls a batch makes, the points tried, how many errors were told, which calls' errors
+were survived without a word, how many bytes were compared, and the broken promises.
 """
 
 from __future__ import annotations
@@ -50,7 +50,16 @@ SYSTEM_CALLS = (
 )  # fmt: skip
 ERRORS = {"ENOSPC": os.strerror(errno.ENOSPC), "EIO": os.strerror(errno.EIO)}
 Ended = tuple[int, Any]
-Found = tuple[list[str], int]
+Point = tuple[str, Callable[[], Ended]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was not as promised at a point, how many errors were told there, and whether one was survived unsaid."""
+
+    broken: list[str]
+    told: int = 0
+    is_silent: bool = False
 
 
 class OneByOne:
@@ -95,9 +104,14 @@ class Trap:
     fatal: int
     kills: bool
     count: int = 0
+    output: str = ""
+
+    def __post_init__(self) -> None:
+        self.seen: list[str] = []
 
     def counted(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         self.count += 1
+        self.seen.append(described(call.__name__, str(arguments), self.output))
         if self.count == self.fatal:
             if self.kills:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -144,6 +158,7 @@ def forked(what: Callable[[], Any], strace: Sequence[str] = ()) -> Ended:
 
 def batch(images: list[str], output: Path, trap: Trap | None = None, *, fresh: bool = False) -> dict[str, Any]:
     trap = trap or Trap(0, kills=False)
+    trap.output = str(output)
     trap.watch()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # lines about failures, which are looked at here
     try:
@@ -152,9 +167,9 @@ def batch(images: list[str], output: Path, trap: Trap | None = None, *, fresh: b
             reporter=Reporter(quiet=True),
         )  # fmt: skip
     except FftscapeError as error:
-        return {"calls": trap.count, "statuses": [], "told": [str(error)]}
+        return {"calls": trap.seen, "statuses": [], "told": [str(error)]}
     told = [outcome.reason for outcome in outcomes if outcome.status == "failed"]
-    return {"calls": trap.count, "statuses": [outcome.status for outcome in outcomes], "told": told}
+    return {"calls": trap.seen, "statuses": [outcome.status for outcome in outcomes], "told": told}
 
 
 def content(output: Path) -> dict[str, bytes]:
@@ -176,26 +191,34 @@ class Batch:
     output: Path
     fresh: bool
 
-    def points(self, *, kills: bool, system: bool) -> list[Callable[[], Ended]]:
-        """Return for each call that changes the output of a whole batch what runs it and disturbs it there."""
+    def points(self, *, kills: bool, system: bool) -> list[Point]:
+        """Return each call that changes the output of a whole batch, and what runs the batch and disturbs it there."""
         go = partial(batch, self.images, self.output, fresh=self.fresh)
         if not system:
             _, whole = forked(go)
-            return [partial(forked, partial(go, Trap(point + 1, kills))) for point in range(whole["calls"])]
+            return [
+                (call, partial(forked, partial(go, Trap(point + 1, kills))))
+                for point, call in enumerate(whole["calls"])
+            ]
         log = self.output.with_name("trace")
         forked(go, ["-o", str(log), "-e", f"trace={','.join(SYSTEM_CALLS)}"])
         calls = changing_calls(log.read_text("utf-8", "replace"), self.output)
         return [
-            partial(forked, go, ["-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}"])
-            for call, number in calls
+            (
+                title,
+                partial(
+                    forked, go, ["-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}"]
+                ),
+            )
+            for title, call, number in calls
             for what in ["signal=SIGKILL" if kills else f"error={list(ERRORS)[number % len(ERRORS)]}"]
         ]
 
     def broken_promises(self, disturbed: Callable[[], Ended], truth: dict[str, bytes], *, kills: bool) -> Found:
-        """Disturb the batch, run it again; return what was not as promised, and how many errors were told."""
+        """Disturb the batch and run it again."""
         status, first = disturbed()
         if os.WIFSIGNALED(status) != kills or (first is None) != kills:
-            return ["it was not killed" if kills else "it did not tell how it ended"], 0
+            return Found(["it was not killed" if kills else "it did not tell how it ended"])
         told = [] if kills else first["told"]
         seen = whole_results(self.output)
         broken = [name for name in seen if ": " in name]
@@ -206,24 +229,31 @@ class Batch:
             broken.append(f"an old result is gone: {seen}")
         _, again = forked(lambda: batch(self.images, self.output))
         if again is None:
-            return [*broken, "the second run failed"], len(told)
+            return Found([*broken, "the second run failed"], len(told))
         expected = ["unchanged" if Path(image).stem in seen else "done" for image in self.images]
         if again["statuses"] != expected:
             broken.append(f"{again['statuses']} instead of {expected}")
         if content(self.output) != truth:
             broken.append("other bytes")
         broken += [f"{path.name} is left" for path in self.output.glob(".*")]
-        return broken, len(told)
+        return Found(broken, len(told), not kills and not told)
 
 
-def changing_calls(trace: str, output: Path) -> list[tuple[str, int]]:
-    """Return the calls that change something in a folder, each by its name and its number among those of that name."""
+def described(call: str, arguments: str, output: str) -> str:
+    """Return a call by its name and what in the output it is about, without what is different in each run."""
+    places = re.findall(re.escape(output) + r"/?([^\s\"'<>,)]*)", arguments)
+    short = [re.sub(r"[0-9a-f]{16,}", "*", place) for place in places]
+    return f"{call} {' '.join(dict.fromkeys(short))}".strip()
+
+
+def changing_calls(trace: str, output: Path) -> list[tuple[str, str, int]]:
+    """Return the calls that change something in a folder: described, named, and numbered among those of that name."""
     counts = Counter[str]()
     found = []
     for call, arguments in re.findall(r"^\d+ +(\w+)\((.*)", trace, re.MULTILINE):
         counts[call] += 1
         if f"{output}/" in arguments and (call != "openat" or "O_CREAT" in arguments):
-            found.append((call, counts[call]))
+            found.append((described(call, arguments, str(output)), call, counts[call]))
     return found
 
 
@@ -249,7 +279,7 @@ def main(folder: Path, first: int, stride: int, *, kills: bool, system: bool) ->
             store.write_results(records[name], place)
             thin(place)
         store.write_results = lambda record, place: copied(written[record.image.name], Path(place))
-    report: dict[str, Any] = {"points": 0, "told": 0, "bytes": 0, "broken": {}}
+    report: dict[str, Any] = {"points": 0, "told": 0, "silent": {}, "bytes": 0, "broken": {}}
     before = folder / "before"
     for kind, fresh in (("new", False), ("replaced", True)):
         this = Batch(images, folder / kind / "out", fresh)
@@ -259,12 +289,15 @@ def main(folder: Path, first: int, stride: int, *, kills: bool, system: bool) ->
         report[kind] = len(points)
         for number in range(first - 1, len(points), stride):
             begin(this.output, before if fresh else None)
-            broken, told = this.broken_promises(points[number], truth, kills=kills)
+            title, disturbed = points[number]
+            found = this.broken_promises(disturbed, truth, kills=kills)
             report["points"] += 1
-            report["told"] += told
+            report["told"] += found.told
             report["bytes"] += sum(map(len, truth.values()))
-            if broken:
-                report["broken"][f"{kind} {number + 1}"] = broken
+            if found.is_silent:
+                report["silent"][f"{kind} {number + 1}"] = title
+            if found.broken:
+                report["broken"][f"{kind} {number + 1}"] = [title, *found.broken]
         shutil.copytree(this.output, before, dirs_exist_ok=True)
     return report
 
@@ -280,8 +313,13 @@ def thin(result: Path) -> None:
 
 
 def copied(source: Path, target: Path) -> None:
-    """Fill an empty folder with a copy."""
-    shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    """Fill an empty folder with a copy, by calls that are made once: to try again would hide what was refused."""
+    for path in sorted(source.rglob("*")):
+        place = target / path.relative_to(source)
+        if path.is_dir():
+            place.mkdir()
+        else:
+            place.write_bytes(path.read_bytes())
 
 
 def begin(output: Path, results: Path | None) -> None:

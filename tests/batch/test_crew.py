@@ -61,13 +61,14 @@ Done = Callable[..., dict[int, Any]]
         ("killed", "its process was killed while reading, perhaps by the system for want of memory;"),
         ("lose_its_file", "a file in use became shorter or could not be read while reading; see that nobody"),
         ("leave", "its reader ended with code 3; it is damaged;"),
-        ("eat", "needs more than the 2 GiB of memory that this run may take"),
+        ("eat", "needs more than the 1 GiB of memory that this run may take"),
         ("raises", "unexpected ZeroDivisionError: by zero (a fault of fftscape, please report it)."),
         ("unsendable", "its reader ended with code 1;"),
     ],
 )
 def test_what_goes_wrong_costs_its_own_call_only(done: Done, what: str, reason: str, jobs: int) -> None:
-    values = done("well", what, "well", what, "well", jobs=jobs)
+    # All that there is must be taken before there is none.
+    values = done("well", what, "well", what, "well", jobs=jobs, memory=GIB if what == "eat" else 2 * GIB)
     assert [type(values[place]) for place in range(5)] == [int, Lost, int, Lost, int]
     assert values[1].reason == values[3].reason
     assert values[1].reason.startswith(reason)
@@ -104,7 +105,7 @@ def test_a_fault_in_analysing_is_not_called_the_readers(done: Done) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is Linux's")
-@pytest.mark.parametrize("memory", [GIB, 2 * GIB])
+@pytest.mark.parametrize("memory", [GIB, pytest.param(2 * GIB, marks=pytest.mark.long)])
 def test_workers_take_their_share_and_no_more(done: Done, memory: int) -> None:
     for taken in done("eat_what_there_is", "eat_what_there_is", memory=memory).values():
         assert 0.5 < taken / Resources(2, memory).limits(2).memory <= 1
@@ -134,7 +135,7 @@ def test_a_worker_whose_reading_failed_is_replaced(done: Done, stage: str, is_sp
 
 
 def test_a_worker_that_had_no_more_memory_is_replaced(done: Done) -> None:
-    before, _, after = done("well", "eat", "well", jobs=1, stage="analysing").values()
+    before, _, after = done("well", "eat", "well", jobs=1, stage="analysing", memory=GIB).values()
     assert before != after
 
 
@@ -181,7 +182,7 @@ def test_bad_readers_cost_only_their_images(
         np.save(images / f"aa {what}.npy", np.load(images / "a.npy"))
     monkeypatch.setattr("fftscape.batch.run.treat", misbehaviour.treat_oddly)
     output = tmp_path / "out"
-    ran = go_supervised(images, output)
+    ran = go_supervised(images, output, resources=Resources(2, GIB))
     assert [(outcome.name, outcome.status) for outcome in ran.outcomes] == [
         ("a", "done"), ("aa crash", "failed"), ("aa eat", "failed"), ("aa hang", "failed"), ("aa leave", "failed"),
         ("b", "done"),

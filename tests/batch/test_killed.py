@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +25,13 @@ from fftscape.files.result_folder import MANIFEST, check
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 KILL_POINTS = Path(__file__).with_name("kill_points.py")
+# Calls whose errors are survived without a word; docs/promises.md says why that is right for each.
+SURVIVED = {
+    "the name of the run in its lock": r"(ftruncate|pwrite64) \.fftscape-lock",
+    "removing the lock": r"unlink \.fftscape-lock",
+    "exchanging two results": r"(renameat2|_exchanged) \.fftscape-staging-\*-\* [ab]",
+    "removing the old result": r"(unlinkat|rmdir) \.fftscape-staging-\*-\*\S*|unlink|rmdir",  # relative to a folder
+}
 SMALL = ("--window", "24x20", "--step", "24x20", "--components", "2", "--no-report", "--memory", "2GiB")
 
 
@@ -71,6 +80,9 @@ def test_killed_or_refused_at_a_call(
     record_property("bytes compared", report["bytes"])
     assert report["points"] >= (report["new"] + report["replaced"]) // stride - 1 > 1
     assert report["broken"] == {}
+    silent = list(report["silent"].values())
+    record_property("errors survived without a word", dict(Counter(silent)))
+    assert [call for call in silent if not any(re.fullmatch(known, call) for known in SURVIVED.values())] == []
     assert how == "kill" or report["told"] > 0
 
 
@@ -79,7 +91,7 @@ def test_killed_or_refused_at_a_call(
     ("call", "number"),
     [
         ("renameat2", 1),
-        *(pytest.param("fsync", number, marks=pytest.mark.long) for number in (1, 40, 80, 160)),
+        *(pytest.param("fsync", number, marks=pytest.mark.long) for number in (1, 10, 20, 40)),
         pytest.param("mkdir", 20, marks=pytest.mark.long),
     ],
 )
@@ -90,8 +102,8 @@ def test_workers_killed_at_a_system_call_leave_the_old_results(
     assert run(inputs, output).wait(300) == 0
     before = content(output)
     strace = ("strace", "-f", "-o", str(tmp_path / "trace"), "-e", f"inject={call}:signal=SIGKILL:when={number}")
-    # The counter of strace is each process's own, so the worker is killed, and the one that takes its place. The
-    # supervisor makes fewer of these calls.
+    # The counter of strace is each thread's own, and files are brought to the disk by four of them. So the worker is
+    # killed, and the one that takes its place. The supervisor makes fewer of these calls.
     process = run(inputs, output, "--fresh", "--jobs", "1", before=strace)
     out, err = process.communicate(timeout=300)
     assert process.returncode == 1, (out, err)

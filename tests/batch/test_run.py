@@ -62,6 +62,7 @@ def test_everything_of_the_contract_is_published(images: Path, tmp_path: Path, g
     assert ran.heard.trouble == []
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("confidence", "alternatives", "cells"),
     [(0.55556, (1, 4), ("0.5556", "1; 4")), (1.0, (), ("1", "")), (None, (), ("", ""))],
@@ -87,6 +88,7 @@ def test_the_table_tells_how_sure_the_number_is(
     assert (row["confidence"], row["alternatives"]) == cells
 
 
+@pytest.mark.usefixtures("quick")
 def test_one_good_among_bad_ones(images: Path, tmp_path: Path, go: Go) -> None:
     output = tmp_path / "out"
     (images / "b.npy").write_bytes(b"not an array")
@@ -128,6 +130,7 @@ def test_verbose_shows_where(images: Path, tmp_path: Path, monkeypatch: pytest.M
     assert heard.trouble[-1] == "ZeroDivisionError: division by zero"
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_full_disk_is_a_sentence_and_leaves_the_old_result(
     images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, go: Go, request_small: Request
 ) -> None:
@@ -274,6 +277,7 @@ def test_a_constant_image_has_no_structure(tmp_path: Path, go: Go) -> None:
     assert "No structure: all pixels are equal." in (tmp_path / "out" / "flat" / "report.html").read_text("utf-8")
 
 
+@pytest.mark.usefixtures("quick")
 def test_an_unreadable_stack_does_not_cost_the_frames_of_others(
     images: Path, tmp_path: Path, go: Go, request_small: Request
 ) -> None:

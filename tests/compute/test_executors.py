@@ -3,12 +3,23 @@
 import os
 import threading
 import time
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from fftscape.compute.executors import for_each, limit_threads, one_blas_thread, ordered, usable_processors
+from fftscape.compute.executors import (
+    aside,
+    elsewhere,
+    for_each,
+    is_spread,
+    limit_threads,
+    one_blas_thread,
+    ordered,
+    serially,
+    usable_processors,
+)
 
 # Long enough for a thread that would do a forbidden thing to do it; no test waits for it to pass in vain.
 PATIENCE = 20
@@ -98,12 +109,106 @@ def test_errors_of_the_pieces_themselves_reach_the_caller(n_threads):
         for_each(lambda i: None, pieces(), n_threads=n_threads)
 
 
-def test_an_error_does_not_leave_threads_behind():
+def test_threads_are_kept_and_do_not_grow_in_number():
+    for_each(lambda i: None, range(50), n_threads=3)
     before = threading.active_count()
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             for_each(lambda i: 1 // (i - 5), range(50), n_threads=3)
-    assert threading.active_count() == before
+        for_each(lambda i: None, range(50), n_threads=3)
+    assert threading.active_count() <= max(before, 3 + 1)
+
+
+def test_nothing_is_under_way_any_more_after_an_error():
+    begun, ended = [], []
+
+    def work(i):
+        if i == 0:
+            raise ZeroDivisionError
+        begun.append(i)
+        time.sleep(0.02)
+        ended.append(i)
+
+    with pytest.raises(ZeroDivisionError):
+        for_each(work, range(50), n_threads=3)
+    assert begun == ended
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only where processes fork")
+def test_a_forked_process_has_threads_of_its_own():
+    for_each(lambda i: None, range(9), n_threads=2)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if list(ordered(lambda i: i * i, range(9), n_threads=2)) == [i * i for i in range(9)] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_aside_goes_on_while_the_caller_does(no_limit_left):
+    limit_threads(2)
+    meeting = threading.Barrier(2, timeout=PATIENCE)
+    with aside(lambda: meeting.wait() * 0 + 5) as result:
+        meeting.wait()
+        assert result() == 5
+        assert result() == 5
+
+
+def test_aside_spreads_its_work_over_the_pool(no_limit_left):
+    limit_threads(2)
+    with aside(lambda: {threading.get_ident() for _ in ordered(lambda i: i, range(9))}) as ran:
+        assert ran() != {threading.get_ident()}
+    with aside(lambda: most_at_a_time()) as most:
+        assert most() == 2
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_aside_of_one_thread_is_called_once_when_asked_for(no_limit_left, alone):
+    limit_threads(1 if alone else 2)
+    called = []
+
+    def work():
+        called.append(threading.get_ident())
+        return 7
+
+    with nullcontext() if alone else serially(), aside(work) as result:
+        assert called == []
+        assert result() == result() == 7
+    assert called == [threading.get_ident()]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_errors_from_aside_reach_who_asks(no_limit_left, count):
+    limit_threads(count)
+    with aside(lambda: 1 // 0) as result, pytest.raises(ZeroDivisionError):
+        result()
+
+
+def test_aside_has_ended_when_the_caller_fails(no_limit_left):
+    limit_threads(2)
+    begun, ended = threading.Event(), []
+
+    def work():
+        begun.set()
+        time.sleep(0.02)
+        ended.append(True)
+
+    def fail():
+        assert begun.wait(PATIENCE)
+        raise LookupError
+
+    with pytest.raises(LookupError), aside(work):
+        fail()
+    assert ended
+
+
+def test_aside_sees_where_work_is_spread(no_limit_left):
+    limit_threads(2)
+
+    class Place:
+        def ordered(self, function, pieces):
+            return map(function, pieces)
+
+    with elsewhere(Place()), aside(is_spread) as result:
+        assert result()
 
 
 def most_at_a_time(**options):

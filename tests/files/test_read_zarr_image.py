@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from google_crc32c import value
 
 from fftscape.batch.discovery import find_inputs
 from fftscape.files.bundle import sha256_of, size_of
@@ -223,6 +224,117 @@ def test_claims_are_refused_from_the_header(tmp_path, version, change, said):
     edit(path / ("zarr.json" if version == 3 else ".zarray"), claim)
     with pytest.raises(UnreadableFileError, match=said):
         read(path)
+
+
+BOMB = bytes(1 << 28)
+
+
+def zstd_without_size():
+    """Pack 256 MiB of zeros so that the frame does not say how many: blocks of one repeated byte, by hand."""
+    block = 1 << 17
+    header = b"\x28\xb5\x2f\xfd\x00\x38"  # no content size; a window of 128 KiB
+    repeated = (block << 3 | 0b010).to_bytes(3, "little") + b"\0"
+    return header + repeated * (len(BOMB) // block) + (0b001).to_bytes(3, "little")
+
+
+def bombs():
+    import numcodecs
+
+    packers = {"zstd": numcodecs.Zstd(), "gzip": numcodecs.GZip(9), "zlib": numcodecs.Zlib(9), "lz4": numcodecs.LZ4(),
+               "blosc": numcodecs.Blosc()}  # fmt: skip
+    return {name: packer.encode(BOMB) for name, packer in packers.items()} | {"zstd without size": zstd_without_size()}
+
+
+HONEST = np.zeros((4096, 3072), np.uint16)
+
+
+def bombed(folder, version, name, bomb):
+    """Write a store and put a bomb in place of one of its chunks; None where chunks are not packed in this way."""
+    import numcodecs
+
+    kind = name.split()[0]
+    packers = {"zstd": zarr.codecs.ZstdCodec, "gzip": zarr.codecs.GzipCodec, "blosc": zarr.codecs.BloscCodec}
+    path, options = folder / f"{version} {name}.zarr", {"chunks": (1024, 1024)}
+    if version == "2":
+        plain(path, HONEST, 2, compressors=numcodecs.get_codec({"id": kind}), **options)
+        (path / "1.0").write_bytes(bomb)
+    elif kind not in packers:
+        return None
+    elif version == "3":
+        plain(path, HONEST, compressors=(packers[kind](), zarr.codecs.Crc32cCodec()), **options)
+        (path / "c/1/0").write_bytes(bomb + int(value(bomb)).to_bytes(4, "little"))
+    else:
+        shards = {"shape": (2048, 3072), "index_location": version}
+        plain(path, HONEST, shards=shards, compressors=packers[kind](), **options)
+        index = np.full((2, 3, 2), 2**64 - 1, "<u8")
+        index[0, 1] = (6 * 16 + 4 if version == "start" else 0, len(bomb))
+        told = index.tobytes() + int(value(index.tobytes())).to_bytes(4, "little")
+        (path / "c/1/0").write_bytes(told + bomb if version == "start" else bomb + told)
+    return str(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tells its memory in Linux's way")
+def test_a_chunk_never_becomes_more_than_its_header_says(tmp_path):
+    made = [bombed(tmp_path, version, *item) for item in bombs().items() for version in ("2", "3", "start", "end")]
+    paths = [path for path in made if path is not None]
+    script = (
+        "import resource, sys\n"
+        "from fftscape.files.formats import read\n"
+        "from fftscape.model.errors import UnreadableFileError\n"
+        "import imagecodecs, zarr, numcodecs.blosc\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "for path in sys.argv[1:]:\n"
+        "    try:\n"
+        "        read(path)\n"
+        "        print(path, 'was read')\n"
+        "    except UnreadableFileError as error:\n"
+        "        print(error)\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script, *paths], capture_output=True, text=True, check=True)
+    *said, grown = ran.stdout.splitlines()
+    what = (
+        "in it would unpack to more, or not at all, but its chunks are of 2097152 bytes; it is damaged, or made to do"
+    )
+    assert [line for line in said if what not in line] == []
+    assert len(said) == len(paths) == 6 + 3 * 4
+    assert int(grown) < 100 * 1024  # KiB; each would become 256 MiB
+
+
+def test_chunks_of_more_bytes_than_they_stand_for_are_refused(tmp_path):
+    path = plain(tmp_path / "x.zarr", compressors=None)
+    with (path / "c/1/0").open("r+b") as file:
+        file.truncate(1 << 40)  # sparse
+    with pytest.raises(UnreadableFileError, match=r"x\.zarr: .* claims|holds 1099511627776 bytes of one of its chunks"):
+        read(path)
+
+
+def test_frames_that_do_not_say_their_size_are_read(tmp_path):
+    path = plain(tmp_path / "x.zarr", np.zeros((512, 1024), np.uint8), chunks=(256, 512))
+    block = 1 << 17
+    frame = b"\x28\xb5\x2f\xfd\x00\x38" + (block << 3 | 0b011).to_bytes(3, "little") + b"\x07"
+    (path / "c/1/0").write_bytes(frame)
+    data = read(path).data
+    assert (data[256:, :512] == 7).all()
+    assert not data[:256].any()
+
+
+def test_a_shard_that_is_packed_itself_is_refused(tmp_path):
+    path = plain(tmp_path / "s.zarr", chunks=(8, 8), shards=(16, 24))
+    edit(path / "zarr.json", lambda document: document["codecs"].append({"name": "zstd", "configuration": {}}))
+    with pytest.raises(UnreadableFileError, match="shards that are packed themselves"):
+        read(path)
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_shards_whatever_their_index(tmp_path, location):
+    shards = {"shape": (16, 24), "index_location": location}
+    path = plain(tmp_path / "s.zarr", chunks=(8, 8), shards=shards, compressors=zarr.codecs.GzipCodec())
+    np.testing.assert_array_equal(read(path).data, DATA)
+    movie = np.stack([DATA, DATA * 2, DATA * 3])
+    path = plain(tmp_path / "m.zarr", movie, chunks=(1, 8, 8), shards=(2, 16, 24))
+    for frame in range(3):
+        np.testing.assert_array_equal(read(path, frame=frame).data, movie[frame])
 
 
 @pytest.mark.parametrize(

@@ -40,18 +40,24 @@ def test_direction_and_distance_of_one_wave(angle):
     assert peaks.unit == "nm"
 
 
+OTHER_SPECTRA = [
+    SpectraSettings(scaling="amplitude"),
+    SpectraSettings(scaling="log"),
+    SpectraSettings(taper="hamming"),
+    SpectraSettings(taper="none", scaling="amplitude", unit_norm=False),
+]
+
+
 @pytest.mark.parametrize(
-    "spectra",
+    ("spectra", "noise"),
     [
-        SpectraSettings(),
-        SpectraSettings(scaling="amplitude"),
-        SpectraSettings(scaling="log"),
-        SpectraSettings(taper="hamming"),
-        SpectraSettings(taper="none", scaling="amplitude", unit_norm=False),
+        (SpectraSettings(), 0.5),
+        (SpectraSettings(), 6.0),
+        *((spectra, 0.5) for spectra in OTHER_SPECTRA),
+        *(pytest.param(spectra, 6.0, marks=pytest.mark.long) for spectra in OTHER_SPECTRA),
     ],
     ids=str,
 )
-@pytest.mark.parametrize("noise", [0.5, 6.0])
 def test_uncertainties_cover_the_truth(spectra, noise):
     rng = np.random.default_rng(7)
     scores = []

@@ -12,6 +12,7 @@ from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
 from fftscape.model.records import Peaks, Scree, Segmentation, WindowGrid
 from fftscape.model.settings import Settings, merged
+from fftscape.views.figures import render_figures
 
 
 def _no_peaks(unit: str) -> Peaks:
@@ -88,3 +89,9 @@ ODD_RECORDS: dict[str, Callable[[], AnalysisRecord]] = {
 def odd_record(request: pytest.FixtureRequest) -> AnalysisRecord:
     """Each odd result in turn."""
     return ODD_RECORDS[request.param]()
+
+
+@pytest.fixture(scope="session")
+def drawn(made_record: AnalysisRecord) -> dict[str, bytes]:
+    """The figures of the made result, drawn once: drawing them takes seconds."""
+    return render_figures(made_record)

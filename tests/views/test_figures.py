@@ -11,7 +11,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import pytest
 from PIL import Image as Picture
 
 from fftscape.model.analysis import AnalysisRecord
@@ -28,23 +27,24 @@ def test_writes_every_figure_and_returns_its_bytes(made_record: AnalysisRecord, 
         assert (tmp_path / "figures" / name).read_bytes() == content
 
 
-def test_equal_results_give_equal_bytes_whatever_the_users_style(made_record: AnalysisRecord) -> None:
-    plain = render_figures(made_record)
+def test_equal_results_give_equal_bytes_whatever_the_users_style(
+    made_record: AnalysisRecord, drawn: dict[str, bytes]
+) -> None:
     with mpl.rc_context({"font.size": 30, "image.cmap": "jet", "image.origin": "lower", "figure.facecolor": "black"}):
         before = dict(mpl.rcParams)
-        assert render_figures(made_record) == plain
+        assert render_figures(made_record) == drawn
         assert dict(mpl.rcParams) == before
 
 
-def test_pictures_say_nothing_about_when_and_with_what(made_record: AnalysisRecord) -> None:
-    for content in render_figures(made_record).values():
+def test_pictures_say_nothing_about_when_and_with_what(drawn: dict[str, bytes]) -> None:
+    for content in drawn.values():
         with Picture.open(BytesIO(content)) as picture:
             assert picture.info == {}
             assert picture.mode == "RGB"
 
 
-def test_thumbnail_is_small_and_shows_the_labels(made_record: AnalysisRecord) -> None:
-    with Picture.open(BytesIO(render_figures(made_record)["thumbnail.png"])) as picture:
+def test_thumbnail_is_small_and_shows_the_labels(drawn: dict[str, bytes]) -> None:
+    with Picture.open(BytesIO(drawn["thumbnail.png"])) as picture:
         assert 460 <= picture.width <= 500
         pixels = np.asarray(picture.convert("RGB")).astype(int)
     left, right = pixels[:, : pixels.shape[1] // 2], pixels[:, pixels.shape[1] // 2 :]
@@ -83,19 +83,20 @@ def test_odd_results_are_drawn_without_a_warning(odd_record: AnalysisRecord) -> 
             assert np.asarray(picture).std() > 5, name
 
 
-@pytest.mark.parametrize("unit", ["$x$", "nm"])
-def test_text_from_files_is_never_read_as_a_formula(made_record: AnalysisRecord, unit: str) -> None:
-    record = replace(made_record, image=replace(made_record.image, unit=unit, name="cost $5 and $x^{$"))
+def test_text_from_files_is_never_read_as_a_formula(made_record: AnalysisRecord) -> None:
+    record = replace(made_record, image=replace(made_record.image, unit="$x^{$", name="cost $5 and $x^{$"))
     assert overview(record).texts[0].get_text() == "cost $5 and $x^{$"
     render_figures(record)
 
 
-def test_rotation_tolerant_results_show_their_orientations(made_record: AnalysisRecord) -> None:
+def test_rotation_tolerant_results_show_their_orientations(
+    made_record: AnalysisRecord, drawn: dict[str, bytes]
+) -> None:
     angles = np.where(made_record.grid.valid, 3.0, np.nan).astype(np.float32)
     record = replace(
         made_record, orientation=angles, orientation_uncertainty=angles / 10, orientation_period=np.array([90.0, 60.0])
     )
-    assert set(render_figures(record)) - set(render_figures(made_record)) == {"orientation.png"}
+    assert set(render_figures(record)) - set(drawn) == {"orientation.png"}
     titles = [ax.get_title(loc="left") for ax in overview(record).axes]
     assert titles.count("Orientation (degrees)") == 1
     assert "Orientation (degrees)" not in [ax.get_title(loc="left") for ax in overview(made_record).axes]

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from fftscape.model.analysis import AnalysisRecord
-from fftscape.views.figures import render_figures
 from fftscape.views.report import GalleryEntry, write_index, write_report
 from fftscape.views.style import component_colour
 
@@ -44,11 +43,6 @@ class _Page(HTMLParser):
 
     def of(self, *tags: str) -> list[dict[str, str | None]]:
         return [attributes for tag, attributes in self.tags if tag in tags]
-
-
-@pytest.fixture(scope="module")
-def drawn(made_record: AnalysisRecord) -> dict[str, bytes]:
-    return render_figures(made_record)
 
 
 @pytest.fixture(scope="module")

@@ -110,8 +110,10 @@ def _sign(handle: int) -> None:
     """Write down who holds the lock, for whoever is refused."""
     since = datetime.now().astimezone().isoformat(timespec="seconds")
     signature = {"process": os.getpid(), "host": socket.gethostname(), "since": since}
-    with suppress(OSError):  # on a full disk the lock holds all the same
+    # On a full disk the lock holds all the same. One that was killed may have left its name, which must not stay.
+    with suppress(OSError):
         os.ftruncate(handle, 0)
+    with suppress(OSError):
         os.pwrite(handle, json.dumps(signature).encode(), 0)
 
 

@@ -10,6 +10,8 @@ from fftscape.model.errors import InvalidSettingError
 
 # The processes that supervise: the run itself, the one that workers are forked from, and Python's own helper.
 OVERHEAD = 256 * MIB
+# What a worker takes before it has an image.
+LIBRARIES = 128 * MIB
 # Pages of libraries and files in a worker, which no limit on its own memory counts.
 FILE_PAGES = 64 * MIB
 

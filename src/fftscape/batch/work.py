@@ -14,12 +14,15 @@ from fftscape.analysis import analyze
 from fftscape.batch.names import FINGERPRINT, ORIGIN
 from fftscape.batch.outcome import Outcome, Status
 from fftscape.batch.reasons import reason_of
+from fftscape.batch.resources import LIBRARIES, OVERHEAD
 from fftscape.batch.summary import strongest_d_spacings, told
 from fftscape.batch.tasks import Request, Task
 from fftscape.batch.worker import READING
+from fftscape.compute.memory import in_words, memory_limit
 from fftscape.files import formats, result_folder, store
 from fftscape.files.bundle import is_bundle
 from fftscape.model.errors import FftscapeWarning, UnreadableFileError
+from fftscape.preparation import least_memory
 from fftscape.views.report import REPORT
 
 
@@ -128,7 +131,9 @@ class _Image:
         if mark and not request.fresh and self._is_finished(mark):
             return "unchanged"
         self.on_stage(READING)
-        image = formats.read(part.path, channel=part.channel, frame=part.frame, pixel_size=request.pixel_size)
+        file = formats.opened(part.path, channel=part.channel, frame=part.frame, pixel_size=request.pixel_size)
+        self._check_memory(file)
+        image = file.read()
         self.on_stage("analysing")
         record = analyze(image, settings=request.settings, scheduler=request.scheduler, backend=request.backend)
         self.notes += [*image.notes, *record.notes]
@@ -144,6 +149,18 @@ class _Image:
             },
         )
         return "done"
+
+    def _check_memory(self, file: formats.Opened) -> None:
+        """Refuse before anything is computed what cannot be done in this worker's share, nor perhaps in any."""
+        limit = memory_limit()
+        if limit is None:
+            return
+        windows, reason = least_memory(file.shape, self.request.settings)
+        needed = LIBRARIES + file.held_bytes + windows
+        if needed > limit:
+            self.on_stage("looking at its header")
+            rows, columns = file.shape
+            raise MemoryError(f"{in_words(OVERHEAD + needed)} at least, for {rows} x {columns} pixels and {reason}")
 
     def _is_finished(self, mark: str) -> bool:
         try:

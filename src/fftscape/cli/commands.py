@@ -20,6 +20,7 @@ from fftscape.cli.endings import (
     WRONG_USAGE,
     exit_code,
     fail,
+    file_like_options,
     one_line_endings,
     print_trouble,
     wrong_usage,
@@ -54,6 +55,9 @@ def main() -> NoReturn:
         with contextlib.suppress(AttributeError):
             # A terminal that cannot show a character must not cost the result its line.
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if (name := file_like_options(sys.argv[1:])) is not None:
+        print_trouble(f"'{name}' begins like an option, but a file has this name; to name the file, write './{name}'.")
+        sys.exit(WRONG_USAGE)
     try:
         code = typer.main.get_command(app).main(prog_name="fftscape", standalone_mode=False)
     except typer.Abort:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import typer
@@ -71,6 +71,16 @@ def print_trouble(sentence: str) -> None:
     typer.echo(one_line(f"fftscape: {sentence}"), err=True)
 
 
+def file_like_options(arguments: Sequence[str]) -> str | None:
+    """Return a file's name that would be read as options, letter by letter: '-old.tif' as '--output ld.tif'."""
+    for before, name in zip(("", *arguments), arguments, strict=False):
+        if name == "--":
+            return None
+        if len(name) > 2 and name[0] == "-" and before not in {"-o", "--output", "--config"} and os.path.lexists(name):
+            return name
+    return None
+
+
 def wrong_usage(error: Exception) -> str | None:
     """Return one sentence about what Typer refuses; None for any other error."""
     # By what it can do, because the class lies in another module in each of Typer's versions.
@@ -78,4 +88,6 @@ def wrong_usage(error: Exception) -> str | None:
         return None
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "fftscape"
-    return f"{error.format_message().rstrip('.?')}; see '{command} --help'."
+    option = str(getattr(error, "option_name", ""))
+    remedy = "a name that begins with '-' is written './-name'; " if len(option) == 2 else ""
+    return f"{error.format_message().rstrip('.?')}; {remedy}see '{command} --help'."

@@ -6,9 +6,10 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
+from functools import cache
 from itertools import islice
 from typing import Protocol, TypeVar
 
@@ -103,23 +104,55 @@ def ordered(
     >>> sum(ordered(lambda i: i * i, range(4)))
     14
     """
-    count = 1 if getattr(_pool, "is_inside", False) else n_threads or _most_threads or usable_processors()
-    if count == 1:
+    count = n_threads or _threads()
+    if count == 1 or _is_alone():
         yield from map(function, pieces)
         return
     waiting = iter(pieces)
-    with ThreadPoolExecutor(count, initializer=_enter_pool) as pool:
-        under_way: deque[Future[Result]] = deque(
-            pool.submit(function, piece) for piece in islice(waiting, _AHEAD * count)
-        )
-        try:
-            while under_way:
-                result = under_way.popleft().result()
-                under_way.extend(pool.submit(function, piece) for piece in islice(waiting, 1))
-                yield result
-        finally:
-            for future in under_way:
-                future.cancel()
+    pool = _workers(count)
+    under_way: deque[Future[Result]] = deque(pool.submit(function, piece) for piece in islice(waiting, _AHEAD * count))
+    try:
+        while under_way:
+            result = under_way.popleft().result()
+            under_way.extend(pool.submit(function, piece) for piece in islice(waiting, 1))
+            yield result
+    finally:
+        for future in under_way:
+            future.cancel()
+        wait(under_way)  # nothing is written to the caller's arrays any more
+
+
+@contextmanager
+def aside(function: Callable[[], Result], *, at_once: bool = True) -> Iterator[Callable[[], Result]]:
+    """Call a function in a thread of its own while the caller goes on with something else.
+
+    Where there is one thread only, it is called when its result is asked for.
+
+    Parameters
+    ----------
+    function : callable
+        Independent of what the caller does meanwhile; it may spread its work over the pool.
+    at_once : bool
+        False where there is no memory for both: then, too, it is called when its result is asked for.
+
+    Yields
+    ------
+    callable
+        Waits for the result and returns it, or raises what the function raised.
+
+    Examples
+    --------
+    >>> with aside(lambda: sum(range(4))) as total:
+    ...     product = 2 * 3
+    ...     total() + product
+    12
+    """
+    if not at_once or _threads() == 1 or _is_alone():
+        yield cache(function)
+        return
+    context = copy_context()
+    with ThreadPoolExecutor(1) as pool:
+        yield pool.submit(context.run, function).result
 
 
 class Elsewhere(Protocol):
@@ -169,7 +202,7 @@ def spread(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iter
 @contextmanager
 def serially() -> Iterator[None]:
     """Let work inside be done by this thread alone."""
-    before = getattr(_pool, "is_inside", False)
+    before = _is_alone()
     _pool.is_inside = True
     try:
         yield
@@ -179,6 +212,25 @@ def serially() -> Iterator[None]:
 
 def _enter_pool() -> None:
     _pool.is_inside = True
+
+
+def _is_alone() -> bool:
+    """Tell whether this thread does its work by itself."""
+    return bool(getattr(_pool, "is_inside", False))
+
+
+def _threads() -> int:
+    return _most_threads or usable_processors()
+
+
+@cache
+def _workers(count: int) -> ThreadPoolExecutor:
+    """Return the pool of so many threads, which are kept: starting them takes longer than many a piece of work."""
+    return ThreadPoolExecutor(count, thread_name_prefix="fftscape", initializer=_enter_pool)
+
+
+if hasattr(os, "register_at_fork"):  # threads do not live on in a child
+    os.register_at_fork(after_in_child=_workers.cache_clear)
 
 
 def usable_processors() -> int:

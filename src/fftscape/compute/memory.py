@@ -35,6 +35,11 @@ def allowed_memory() -> int:
     return usual_memory() if _limit is None else _limit
 
 
+def memory_limit() -> int | None:
+    """Return the bytes that this process may take; None where nothing is said."""
+    return _limit
+
+
 def usual_memory() -> int:
     """Return three quarters of the memory that this process may have."""
     return int(USUAL_PART * _available())

@@ -6,11 +6,14 @@ cells or brush strokes: spectra change as much within as between them. Groups of
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from fftscape.compute.brightness import same_but_brightness
 from fftscape.compute.clouds import Cloud, apart, contrast
 from fftscape.compute.evidence import Evidence, Field
+from fftscape.compute.executors import ordered
 from fftscape.compute.territories import thickness
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 
@@ -41,12 +44,13 @@ class Groups:
         self._field, self._seed = field, seed
         self._known: dict[tuple[bytes, int], IntArray] = {}
 
-    def of(self, inside: BoolArray, count: int) -> IntArray:
-        """Put the places of a region into groups 0, 1, ...; -1 outside."""
-        key = inside.tobytes(), count
-        if key not in self._known:
-            self._known[key] = self._found(inside, count)
-        return self._known[key]
+    def of(self, inside: BoolArray, counts: Sequence[int]) -> list[IntArray]:
+        """Put the places of a region into groups 0, 1, ..., as many as each of some numbers says; -1 outside."""
+        place = inside.tobytes()
+        new = [count for count in counts if (place, count) not in self._known]
+        for count, groups in zip(new, ordered(lambda count: self._found(inside, count), new), strict=True):
+            self._known[place, count] = groups
+        return [self._known[place, count] for count in counts]
 
     def _found(self, inside: BoolArray, count: int) -> IntArray:
         points, known = self._field.values[inside], self._field.values[inside & self._field.valid]
@@ -93,9 +97,7 @@ def subdivided(
     labels = labels.copy()
     while waiting and labels.max() + 1 < _MOST_REGIONS:
         region = waiting.pop()
-        inside = labels == region
-        for count in _PART_NUMBERS:
-            parts = groups.of(inside, count)
+        for count, parts in zip(_PART_NUMBERS, groups.of(labels == region, _PART_NUMBERS), strict=True):
             if _are_structures(evidence, parts, separation, least_contrast, half_width):
                 labels[parts > 0] = labels.max() + parts[parts > 0]
                 waiting += [region, *range(int(labels.max()) + 2 - count, int(labels.max()) + 1)]

@@ -146,12 +146,16 @@ def drawn_rectangles(data: Pixels, least: int) -> list[Drawn]:
 
 def _long_runs(flags: BoolArray, least: int) -> BoolArray:
     """Keep the beginning of runs along rows of at least `least` true pixels: all but the last `least - 1` of each."""
-    length, kept = 1, flags
+    # Hardly any row of most images has as many true pixels at all.
+    rows = np.flatnonzero(np.count_nonzero(flags, axis=1) >= least)
+    length, kept = 1, flags[rows]
     while length < least:
         by = min(length, least - length)
         kept = kept[:, : kept.shape[1] - by] & kept[:, by:]
         length += by
-    return kept
+    runs = np.zeros((len(flags), kept.shape[1]), bool)
+    runs[rows] = kept
+    return runs
 
 
 def _places(runs: BoolArray, least: int) -> Iterator[Rectangle]:

@@ -147,9 +147,16 @@ def radial_background(spectrum: FloatArray) -> RadialBackground:
     level, spread = np.empty(ring.max() + 1), np.empty(ring.max() + 1)
     for radius in range(len(level)):
         near = values[starts[max(radius - _NEIGHBOURS, 0)] : starts[min(radius + _NEIGHBOURS + 1, len(level))]]
-        level[radius] = np.median(near)
-        spread[radius] = _MAD_TO_SIGMA * np.median(np.abs(near - level[radius]))
+        level[radius] = _median(near)
+        spread[radius] = _MAD_TO_SIGMA * _median(np.abs(near - level[radius]))
     return RadialBackground(level[ring].reshape(spectrum.shape), spread[ring].reshape(spectrum.shape))
+
+
+def _median(values: FloatArray) -> float:
+    """Return what `numpy.median` does, which takes ten times as long for a few hundred values."""
+    low, high = (len(values) - 1) // 2, len(values) // 2
+    values = np.partition(values, (low, high))
+    return float((values[low] + values[high]) / 2)
 
 
 def local_maxima(spectrum: FloatArray) -> npt.NDArray[np.bool_]:

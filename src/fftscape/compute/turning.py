@@ -352,7 +352,8 @@ def _evenly_resolved(values: FloatArray, steps: tuple[float, float]) -> FloatArr
 
     coarse = max(steps)
     for axis, step in enumerate(steps):
-        sigma = _LOBE * np.sqrt((coarse / step) ** 2 - 1)
+        # All along an axis is as blurred as can be.
+        sigma = min(_LOBE * np.sqrt((coarse / step) ** 2 - 1), values.shape[axis])
         if sigma > 0.1:
             values = gaussian_filter1d(values, sigma, axis=axis, mode="wrap")
     return values

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fftscape.files import (
     arrays,
     bundle,
@@ -121,6 +123,9 @@ FORMATS: tuple[Format, ...] = (
     Format("Leica", (".lif",), life.read_lif, "each image of the project", "bio"),
 )  # fmt: skip
 
+# Of these, large images are mapped, or unpacked into a temporary file.
+_STREAMED = {tiff.read_tiff, arrays.read_npy, hdf5.read_hdf5, zarr_image.read_zarr_image}
+
 SUFFIXES: frozenset[str] = frozenset(suffix for item in FORMATS if item.in_folders for suffix in item.suffixes)
 
 
@@ -204,6 +209,83 @@ def read(
     >>> image.shape, image.pixel_size, image.unit, image.name
     ((3, 8), (0.5, 0.5), 'nm', 'stripes')
     """
+    return opened(path, channel=channel, frame=frame, pixel_size=pixel_size).read()
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """One image of a file whose header has been read, and whose pixels have not.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kind : Format
+        Of the file.
+    entries : list of Entry
+        All images of the file.
+    entry : Entry
+        The one that was chosen.
+    channel, frame : int, str or None
+        As they were asked for.
+    index : int
+        Frame.
+    given : Calibration or None
+        What the user says.
+    """
+
+    path: Path
+    kind: Format
+    entries: list[Entry]
+    entry: Entry
+    channel: int | str | None
+    frame: int | None
+    index: int
+    given: Calibration | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.entry.shape
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the pixels cannot do without: none where large ones lie in a file."""
+        if self.kind.read in _STREAMED:
+            return 0
+        return self.shape[0] * self.shape[1] * np.dtype(self.entry.dtype).itemsize
+
+    def read(self) -> Image:
+        """Read the pixels; as the function `read`."""
+        path, entry = self.path, self.entry
+        with translated_errors(path, self.kind.name):
+            grey = to_grey(entry.load(self.index), entry.samples)
+            if grey.data.shape != entry.shape:
+                raise UnreadableFileError(
+                    f"{path}: its pixels have the shape {grey.data.shape}, its header says {entry.shape}; it is damaged"
+                )
+        several = len(self.entries) > 1
+        calibration, remarks = _decided_calibration(entry, self.given)
+        choice = choice_notes(self.entries, entry, self.channel, self.frame)
+        advice = [CHANNEL_ADVICE] if grey.is_luminance and self.channel is None and several else []
+        notes = [*choice, *entry.notes, *grey.notes, *advice, *remarks]
+        return Image(
+            grey.data, calibration.pixel_size, calibration.unit, _name(path, entry, self.channel, self.frame),
+            calibration.source, str(path), entry.metadata, tuple(dict.fromkeys(notes)), entry.name if several else "",
+            self.index if entry.n_frames > 1 else None,
+        )  # fmt: skip
+
+
+def opened(
+    path: str | Path, *, channel: int | str | None = None, frame: int | None = None, pixel_size: str | None = None
+) -> Opened:
+    """Read the header of one image; parameters and errors as of `read`.
+
+    Returns
+    -------
+    Opened
+        Its shape, what it needs of memory, and a way to its pixels.
+    """
     path = Path(path)
     given = parse_pixel_size(pixel_size) if pixel_size is not None else None
     kind, entries = _opened(path)
@@ -212,21 +294,7 @@ def read(
     if min(entry.shape) < 2:
         size = f"{entry.shape[0]} x {entry.shape[1]} (y x x)"
         raise UnreadableFileError(f"{path}: is {size} pixels, too thin for an image")
-    with translated_errors(path, kind.name):
-        grey = to_grey(entry.load(index), entry.samples)
-        if grey.data.shape != entry.shape:
-            raise UnreadableFileError(
-                f"{path}: its pixels have the shape {grey.data.shape}, its header says {entry.shape}; it is damaged"
-            )
-    calibration, remarks = _decided_calibration(entry, given)
-    choice = choice_notes(entries, entry, channel, frame)
-    advice = [CHANNEL_ADVICE] if grey.is_luminance and channel is None and len(entries) > 1 else []
-    notes = [*choice, *entry.notes, *grey.notes, *advice, *remarks]
-    return Image(
-        grey.data, calibration.pixel_size, calibration.unit, _name(path, entry, channel, frame), calibration.source,
-        str(path), entry.metadata, tuple(dict.fromkeys(notes)), entry.name if len(entries) > 1 else "",
-        index if entry.n_frames > 1 else None,
-    )  # fmt: skip
+    return Opened(path, kind, entries, entry, channel, frame, index, given)
 
 
 def list_images(path: str | Path) -> tuple[ImageInfo, ...]:

@@ -16,7 +16,7 @@ from fftscape.model.errors import BackendUnavailableError, FftscapeError, Unread
 
 MAX_PIXELS = 2**31
 # Deflate cannot pack more than 1032 to 1; what claims more holds nothing.
-_MAX_RATIO = 1100
+MAX_RATIO = 1100
 HARMLESS_BYTES = 2**28
 _PIP_NAMES = {"skimage": "scikit-image"}
 _CHATTY = ("tifffile", "rsciio", "PIL", "h5py", "nd2", "czifile", "liffile", "igor2", "hyperspy")
@@ -72,7 +72,7 @@ def check_claim(path: Path, shape: tuple[int, ...], n_bytes: int, stored: int, *
     size = " x ".join(str(n) for n in shape)
     if shape[0] * shape[1] > MAX_PIXELS:
         raise UnreadableFileError(f"{path}: its header claims {size} pixels, more than fftscape reads (2**31)")
-    impossible = n_bytes > max(HARMLESS_BYTES, _MAX_RATIO * stored) if packed else n_bytes > stored
+    impossible = n_bytes > max(HARMLESS_BYTES, MAX_RATIO * stored) if packed else n_bytes > stored
     if impossible:
         raise UnreadableFileError(
             f"{path}: its header claims {size} pixels ({n_bytes} bytes), but the file holds only {stored} bytes "

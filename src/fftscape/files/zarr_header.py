@@ -29,6 +29,28 @@ _INDEX_CODECS = frozenset({"bytes", "crc32c"})
 
 
 @dataclass(frozen=True)
+class ShardIndex:
+    """How a shard tells where its chunks lie.
+
+    Parameters
+    ----------
+    is_first : bool
+        Whether the index comes before the chunks.
+    byte_order : str
+        Of its numbers, as NumPy writes it.
+    trailer : int
+        Bytes of checksums behind it.
+    is_turned : bool
+        Whether its axes are not in the order of the array's.
+    """
+
+    is_first: bool
+    byte_order: str
+    trailer: int
+    is_turned: bool
+
+
+@dataclass(frozen=True)
 class ArrayHeader:
     """An array as its metadata tell it.
 
@@ -46,6 +68,14 @@ class ArrayHeader:
         Of the values as stored.
     fill_value : object
         What a chunk that is not there stands for.
+    packer : str or None
+        What makes chunks smaller.
+    trailer : int
+        Bytes of checksums behind a packed chunk.
+    key_form : tuple of str
+        What the names of files begin with, and what stands between the numbers.
+    shard : ShardIndex or None
+        Where an array is sharded.
     """
 
     version: int
@@ -54,6 +84,20 @@ class ArrayHeader:
     piece: tuple[int, ...]
     dtype: np.dtype[Any]
     fill_value: Any = None
+    packer: str | None = None
+    trailer: int = 0
+    key_form: tuple[str, str] = ("", ".")
+    shard: ShardIndex | None = None
+
+    @property
+    def chunk_bytes(self) -> int:
+        """What a chunk takes when it is unpacked."""
+        return math.prod(self.chunk) * self.dtype.itemsize
+
+    def key(self, place: tuple[int, ...]) -> str:
+        """Return the name of the file in which a piece lies, within the array's folder."""
+        first, between = self.key_form
+        return between.join([*filter(None, [first]), *map(str, place)])
 
     @property
     def n_pieces(self) -> int:
@@ -141,23 +185,45 @@ def _document(path: Path, file: Path) -> dict[str, Any]:
 
 def _array_3(path: Path, name: str, document: Mapping[str, Any]) -> ArrayHeader:
     told = msgspec.convert(document, _Array3)
-    separator = told.chunk_key_encoding.configuration.get("separator", "/")
-    known = told.chunk_grid.name == "regular" and told.chunk_key_encoding.name in {"default", "v2"}
+    encoding = told.chunk_key_encoding.name
+    separator = told.chunk_key_encoding.configuration.get("separator", "." if encoding == "v2" else "/")
+    known = told.chunk_grid.name == "regular" and encoding in {"default", "v2"}
     if not known or separator not in ("/", ".") or told.storage_transformers:
         raise _refused(path, name, "chunks are arranged in a way", "")
     if not isinstance(told.data_type, str) or told.data_type not in _NUMBERS:
         raise _no_numbers(path, name, told.data_type)
     _check_codecs(path, name, [codec.name for codec in told.codecs], _CODECS)
     piece = chunk = _lengths(told.chunk_grid.configuration.get("chunk_shape"))
+    packing, shard = [codec.name for codec in told.codecs], None
+    outer = frozenset(packing)
     for codec in told.codecs:
         if codec.name == "sharding_indexed":
-            chunk = _lengths(codec.configuration.get("chunk_shape"))
             # Shards within shards are as rare as they are hard to bound.
             inner = _names(codec.configuration.get("codecs", ()))
             _check_codecs(path, name, inner, _CODECS - {"sharding_indexed"})
-            _check_codecs(path, name, _names(codec.configuration.get("index_codecs", ())), _INDEX_CODECS)
-    header = ArrayHeader(3, told.shape, chunk, piece, np.dtype(told.data_type), told.fill_value)
+            if not _PACKERS.isdisjoint(outer):
+                raise _refused(path, name, "numbers are packed in a way", "shards that are packed themselves")
+            chunk, packing = _lengths(codec.configuration.get("chunk_shape")), inner
+            shard = _shard_index(path, name, codec, is_turned="transpose" in outer)
+    header = ArrayHeader(
+        3, told.shape, chunk, piece, np.dtype(told.data_type), told.fill_value,
+        key_form=("c" if encoding == "default" else "", separator), shard=shard, **_packed_by(packing),
+    )  # fmt: skip
     return _checked(path, name, header)
+
+
+def _packed_by(codecs: Sequence[str]) -> dict[str, Any]:
+    """Return what makes chunks smaller, and how many bytes of checksums follow."""
+    packer = next((codec for codec in codecs if codec in _PACKERS), None)
+    return {"packer": packer, "trailer": 4 * list(codecs).count("crc32c")}
+
+
+def _shard_index(path: Path, name: str, codec: _Named, *, is_turned: bool) -> ShardIndex:
+    codecs = msgspec.convert(codec.configuration.get("index_codecs", ()), tuple[_Named, ...])
+    _check_codecs(path, name, [item.name for item in codecs], _INDEX_CODECS)
+    is_big = any(item.configuration.get("endian") == "big" for item in codecs)
+    trailer = 4 * sum(item.name == "crc32c" for item in codecs)
+    return ShardIndex(codec.configuration.get("index_location") == "start", ">" if is_big else "<", trailer, is_turned)
 
 
 def _array_2(path: Path, name: str, document: Mapping[str, Any]) -> ArrayHeader:
@@ -171,7 +237,11 @@ def _array_2(path: Path, name: str, document: Mapping[str, Any]) -> ArrayHeader:
     packer = [] if told.compressor is None else [told.compressor.get("id")]
     _check_codecs(path, name, packer, _PACKERS)
     _check_codecs(path, name, filters, frozenset())
-    return _checked(path, name, ArrayHeader(2, told.shape, told.chunks, told.chunks, dtype, told.fill_value))
+    header = ArrayHeader(
+        2, told.shape, told.chunks, told.chunks, dtype, told.fill_value,
+        packer=packer[0] if packer else None, key_form=("", told.dimension_separator),
+    )  # fmt: skip
+    return _checked(path, name, header)
 
 
 def _names(codecs: Any) -> list[str]:
@@ -200,7 +270,7 @@ def _checked(path: Path, name: str, header: ArrayHeader) -> ArrayHeader:
             f"{path}: {_title(name)} has the shape {header.shape} in chunks of {header.chunk}, which do not fit; "
             "it is damaged"
         )
-    n_bytes = math.prod(header.chunk) * header.dtype.itemsize
+    n_bytes = header.chunk_bytes
     array_bytes = math.prod(header.shape) * header.dtype.itemsize
     too_many = math.prod(header.piece) // math.prod(header.chunk) > _MOST_IN_SHARD
     if len(header.shape) > _MOST_AXES or too_many or n_bytes > max(HARMLESS_BYTES, 2 * array_bytes):

@@ -18,6 +18,7 @@ from fftscape.files.bundle import check_members, members
 from fftscape.files.calibration import Calibration, calibrate
 from fftscape.files.entry import ONLY_IMAGE, Axes, Common, Entry, Take, array_entries, entries_along, summarised
 from fftscape.files.guards import check_claim, first_line
+from fftscape.files.zarr_chunks import check_chunks
 from fftscape.files.zarr_header import ArrayHeader, Node, read_node
 from fftscape.model.errors import UnreadableFileError
 from fftscape.model.mapped import release, scratch
@@ -240,6 +241,7 @@ def _plane(path: Path, name: str, header: ArrayHeader, letters: str, at: Mapping
         array: Any = zarr.open_array(str(path / name), mode="r", zarr_format=header.version)  # type: ignore[arg-type]
         for rows, columns in _tiles(lengths, chunk):
             where: dict[str, Any] = {"Y": rows, "X": columns, "S": slice(None), **at}
+            check_chunks(path, name, header, [_range(where[letter], lengths[letter]) for letter in letters])
             try:
                 part = np.asarray(array[tuple(where[letter] for letter in letters)])
             except MemoryError:
@@ -252,6 +254,10 @@ def _plane(path: Path, name: str, header: ArrayHeader, letters: str, at: Mapping
             plane[rows, columns] = part.transpose([order.index(letter) for letter in wanted])
             release(plane)
     return plane
+
+
+def _range(wanted: slice | int, length: int) -> range:
+    return range(length)[wanted] if isinstance(wanted, slice) else range(wanted, wanted + 1)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ _COMFORTABLE = 48
 # Noise is flat: the spectrum exceeds this quantile of itself nowhere by much.
 _NOISE_QUANTILE = 0.2
 _LEAST_TEXTURE = 0.5
-_SMALLEST, _LARGEST = 16, 256
+_SMALLEST, LARGEST = 16, 256
 # Things in a texture may be smaller than any window that describes it.
 _SMALLEST_FINER = 12
 _STEPS_PER_WINDOW = 4
@@ -86,7 +86,7 @@ def suggest_window(image: Image) -> WindowAdvice:
     periods = [period / size for size in image.pixel_size]  # in pixels, along y and x
     # At least a few windows side by side, or there is nothing to compare; fewer only for the sake of enough periods.
     parts = 2 if shortest / 4 < _PERIODS_NEEDED * max(periods) else 4
-    largest = int(np.clip(shortest // parts, _SMALLEST, _LARGEST))
+    largest = int(np.clip(shortest // parts, _SMALLEST, LARGEST))
     finer = None
     if np.isnan(period):
         size, reasons = _texture_window(image, largest)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from fftscape.compute.backend import Block
 from fftscape.compute.blocks import group_means, mapped, sample_of, sampled
+from fftscape.compute.executors import ordered
 from fftscape.compute.lowrank import LowRank, low_rank
 from fftscape.compute.nonnegative import nonnegative_least_squares
 from fftscape.model.arrays import FloatArray, IntArray
@@ -87,16 +88,17 @@ def factorize(
         return Factorization(zeros, nothing, np.zeros(count, np.float32), 0.0, 0, True)
     part = low_rank(sample, n_components + _EXTRA_RANK, seed=settings.seed)
     rng = np.random.default_rng(settings.seed)
-    trials = []
     starts = [_STARTS[name](part, n_components, rng) for name in settings.starts] if start is None else [start]
-    for first in starts:
+
+    def trial(first: FloatArray) -> _Fit:
         factors = np.maximum(first, 0).astype(np.float64)
         loadings = nonnegative_least_squares(_read(part, factors).T, factors @ factors.T)
-        trials.append(_iterate(part, _Fit(loadings.T.copy(), factors), total, _TRIAL_ITERATIONS, settings))
-    fit = min(trials, key=lambda trial: _squared_error(part, trial, total))
+        return _iterate(part, _Fit(loadings.T.copy(), factors), total, _TRIAL_ITERATIONS, settings)
+
+    fit = min(ordered(trial, starts), key=lambda tried: _squared_error(part, tried, total))
     if not fit.converged:
         fit = _iterate(part, fit, total, settings.max_iter, settings)
-    return _finish(spectra, fit, ordered=start is None)
+    return _finish(spectra, fit, by_share=start is None)
 
 
 def project(spectra: Spectra, factors: FloatArray) -> Factorization:
@@ -244,14 +246,14 @@ def _projected(spectra: Spectra, factors: FloatArray) -> _Projection:
     return _Projection(loadings, residual, float(np.sqrt(left.sum() / (energies.sum() or 1.0))))
 
 
-def _finish(spectra: Spectra, fit: _Fit, *, ordered: bool) -> Factorization:
+def _finish(spectra: Spectra, fit: _Fit, *, by_share: bool) -> Factorization:
     """Improve the factors once on all the data and bring the result into canonical order and scale."""
     factors = _refined(spectra, fit.factors)
     norms = np.linalg.norm(factors, axis=1)
     factors = factors / np.where(norms > 0, norms, 1)[:, None]
     done = _projected(spectra, factors)
     order = np.arange(len(factors))
-    if ordered:
+    if by_share:
         order = np.argsort(-done.loadings.sum(axis=0), kind="stable")
     return _as_record(done, factors, order, fit.n_iter, converged=fit.converged)
 

@@ -98,9 +98,14 @@ def same_rings(spectra: FloatArray, pixel_size: PixelSize, scaling: Scaling) -> 
     """
     compared: list[FloatArray] = list(spectra) if len(spectra) > 1 else []
     rings = list(ordered(lambda spectrum: rings_of(spectrum, pixel_size, scaling), compared))
-    spots = [_spots(spectrum, pixel_size) for spectrum in compared]
+    spots = list(ordered(lambda spectrum: _spots(spectrum, pixel_size), compared))
     pairs = list(combinations(range(len(spectra)), 2))
-    found = [_compare(rings[i], rings[j], spots[i], spots[j]) for i, j in pairs]
+
+    def compared_pair(pair: tuple[int, int]) -> _Turn:
+        one, other = pair
+        return _compare(rings[one], rings[other], spots[one], spots[other])
+
+    found = list(ordered(compared_pair, pairs))
     first, second = np.array(pairs, int).reshape(-1, 2).T
     return Turns(
         first=first,

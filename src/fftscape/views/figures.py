@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
+from fftscape.compute.executors import ordered
 from fftscape.model.analysis import AnalysisRecord
 from fftscape.views.geometry import display_aspect, image_extent
 from fftscape.views.panels import (
@@ -44,6 +46,8 @@ __all__ = [
     "render_figures",
     "write_figures",
 ]
+
+Pixels = npt.NDArray[np.uint8]
 
 DPI = 180
 OVERVIEW_DPI = 110
@@ -118,25 +122,34 @@ def render_figures(record: AnalysisRecord) -> dict[str, bytes]:
         ``margin.png`` for two components or more, ``abruptness.png`` where boundaries were looked
         for and, for rotation-tolerant results, ``orientation.png``.
     """
+    names: list[str] = []
+
+    def drawn() -> Iterator[Pixels]:
+        for name, figure, dpi in _figures(record):
+            names.append(name)
+            yield _pixels(figure, dpi)
+
+    # One thread draws while others pack what is drawn.
+    return dict(zip(names, list(ordered(_png, drawn())), strict=True))
+
+
+def _figures(record: AnalysisRecord) -> Iterator[tuple[str, Figure, int]]:
+    """Yield the name of each figure's file, the figure and its dots per inch."""
     blocks = block_means(record.image.data)
-    components = {f"component_{k + 1}.png": _png(_component_figure(record, k)) for k in range(record.n_components)}
-    found = {}
+    yield "overview.png", _overview(record, blocks), OVERVIEW_DPI
+    yield "image.png", _image_figure(record, blocks), DPI
+    yield "scree.png", _scree_figure(record), DPI
+    for component in range(record.n_components):
+        yield f"component_{component + 1}.png", _component_figure(record, component), DPI
+    yield "labels.png", _labels_figure(record, blocks), DPI
+    yield "residual.png", _map_figure(record, plot_residual), DPI
     if record.n_components > 1:
-        found["margin.png"] = _png(_map_figure(record, plot_margin))
+        yield "margin.png", _map_figure(record, plot_margin), DPI
     if np.isfinite(record.abruptness).any():
-        found["abruptness.png"] = _png(_map_figure(record, plot_abruptness))
+        yield "abruptness.png", _map_figure(record, plot_abruptness), DPI
     if record.orientation is not None:
-        found["orientation.png"] = _png(_map_figure(record, plot_orientation))
-    return {
-        "overview.png": _png(_overview(record, blocks), dpi=OVERVIEW_DPI),
-        "image.png": _png(_image_figure(record, blocks)),
-        "scree.png": _png(_scree_figure(record)),
-        **components,
-        "labels.png": _png(_labels_figure(record, blocks)),
-        "residual.png": _png(_map_figure(record, plot_residual)),
-        **found,
-        "thumbnail.png": _png(_thumbnail(record, blocks), dpi=THUMBNAIL_DPI),
-    }
+        yield "orientation.png", _map_figure(record, plot_orientation), DPI
+    yield "thumbnail.png", _thumbnail(record, blocks), THUMBNAIL_DPI
 
 
 def write_figures(record: AnalysisRecord, folder: str | Path) -> Mapping[str, bytes]:
@@ -155,15 +168,20 @@ def write_figures(record: AnalysisRecord, folder: str | Path) -> Mapping[str, by
     return figures
 
 
-def _png(figure: Figure, *, dpi: int = DPI) -> bytes:
-    """Return a figure as PNG without an alpha channel and without a word about when and with what it was made."""
+def _pixels(figure: Figure, dpi: int) -> Pixels:
+    """Draw a figure, without an alpha channel, shape (y, x, 3)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from PIL import Image
 
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(canvas.buffer_rgba())[..., :3]  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
+
+
+def _png(pixels: Pixels) -> bytes:
+    """Return pixels as PNG without a word about when and with what it was made."""
+    from PIL import Image
+
     out = BytesIO()
     Image.fromarray(pixels).save(out, format="PNG", compress_level=COMPRESSION)
     return out.getvalue()
