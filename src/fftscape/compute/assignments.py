@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.model.arrays import FloatArray, IntArray
+from fftscape.model.arrays import FloatArray
 from fftscape.model.records import WindowGrid
+
+# Places that are interpolated to together.
+_AT_A_TIME = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +46,7 @@ def resampled(assignment: Assignment, rows: FloatArray, columns: FloatArray) -> 
     assignment : Assignment
         Distances on a grid of windows.
     rows, columns : ndarray of float
-        Places in pixels.
+        Rising places in pixels.
 
     Returns
     -------
@@ -71,11 +74,11 @@ def interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) ->
     Parameters
     ----------
     values : ndarray, shape (centre, other)
-        What is known at the centres.
+        What is known at the centres; finite.
     centres : ndarray of float, shape (centre,)
         Rising.
     places : ndarray of float, shape (place,)
-        In the same units.
+        Rising, in the same units.
 
     Returns
     -------
@@ -88,8 +91,12 @@ def interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) ->
     [0.0, 1.0, 4.0]
     """
     position = np.interp(places, centres, np.arange(len(centres)))
-    below: IntArray = np.minimum(position.astype(np.intp), len(centres) - 1)
-    above = np.minimum(below + 1, len(centres) - 1)
-    part = (position - below).astype(np.float32)[:, None]
     values = np.asarray(values, np.float32)
-    return values[below] * (1 - part) + values[above] * part
+    out = np.empty((len(places), *values.shape[1:]), np.float32)
+    for start in range(0, len(places), _AT_A_TIME):
+        own = position[start : start + _AT_A_TIME]
+        near = slice(int(own[0]), min(int(own[-1]) + 2, len(centres)))
+        # With the few centres around them a product is several times as fast as picking two for each place.
+        weights = np.maximum(1 - np.abs(own[:, None] - np.arange(near.start, near.stop)), 0)
+        np.matmul(weights.astype(np.float32), values[near], out=out[start : start + _AT_A_TIME])
+    return out

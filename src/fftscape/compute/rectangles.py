@@ -160,11 +160,11 @@ def _long_runs(flags: BoolArray, least: int) -> BoolArray:
 
 def _places(runs: BoolArray, least: int) -> Iterator[Rectangle]:
     """Yield the bounds of connected runs of at least two rows that do not cross the image."""
-    from scipy import ndimage
-
     rows, width = np.flatnonzero(runs.any(axis=1)), runs.shape[1] + least - 1
     if not len(rows) or runs.mean() > _COMMON:
         return
+    from scipy import ndimage
+
     first, last = int(rows[0]), int(rows[-1]) + 1
     labelled, _ = ndimage.label(runs[first:last])
     for place in ndimage.find_objects(labelled):

@@ -244,9 +244,9 @@ def _assigned(distances: Iterable[npt.NDArray[np.float32]]) -> tuple[npt.NDArray
     alone = True
     for index, distance in enumerate(others, 1):
         alone = False
-        labels[distance < best] = index
-        second = np.minimum(second, np.maximum(best, distance))
-        best = np.minimum(best, distance)
+        np.copyto(labels, np.int16(index), where=distance < best)
+        np.minimum(second, np.maximum(best, distance), out=second)
+        np.minimum(best, distance, out=best)
     margin = np.ones_like(best) if alone else (second - best) / np.maximum(second + best, np.float32(1e-12))
     return labels, margin.astype(np.float32, copy=False)
 
