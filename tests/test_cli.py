@@ -48,7 +48,7 @@ def command(*arguments: object) -> Ran:
 def quick(monkeypatch: pytest.MonkeyPatch, in_process: None) -> None:
     """Leave the drawing out: tests/views looks at figures, and tests/batch at whole results."""
     monkeypatch.setattr("fftscape.files.result_folder._sync_one", lambda _path: None)
-    monkeypatch.setattr("fftscape.views.figures.write_figures", lambda _record, _folder: {})
+    monkeypatch.setattr("fftscape.views.figures.write_figures", lambda _record, _folder, **_: {})
     monkeypatch.setattr("fftscape.views.report.write_report", lambda _record, path, figures: path.write_text("report"))
 
 

@@ -76,6 +76,30 @@ def test_other_windows_or_settings_are_looked_at_anew(image, counted):
     assert counted == [(48, 48), (40, 40), (48, 48), (48, 48)]
 
 
+def test_another_number_takes_the_memory_it_is_given(image, counted):
+    first = fs.analyze(image, window=48, memory="1GiB")
+    kept = first.with_components(2, memory="1GiB")
+    assert len(counted) == 1
+    anew = first.with_components(2)
+    assert len(counted) == 2
+    assert_equal(kept, anew)
+
+
+def test_another_number_takes_the_backend_it_is_given(image, monkeypatch):
+    first = fs.analyze(image, window=48)
+    asked = {}
+
+    def noting(pixels, **given):
+        asked.update(given)
+        return first
+
+    monkeypatch.setattr("fftscape.analysis.analyze", noting)
+    first.with_components(3, memory="2GiB", scheduler="local", backend="torch")
+    assert (asked["n_components"], asked["memory"], asked["scheduler"], asked["backend"]) == (
+        3, "2GiB", "local", "torch",
+    )  # fmt: skip
+
+
 def test_an_equal_image_is_another_one(image, counted):
     for _ in range(2):
         fs.analyze(image.data, window=48)

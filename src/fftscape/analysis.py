@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fftscape.compute.backend import checked
 from fftscape.compute.cluster import engaged
+from fftscape.compute.executors import ordered
 from fftscape.compute.memory import allowed_memory, as_bytes
 from fftscape.files import exchange, result_folder, store
 from fftscape.model.analysis import AnalysisRecord
@@ -95,7 +96,7 @@ class Analysis(AnalysisRecord):
         store.write_results(self, folder)
         if report:
             tell("drawing figures")
-            figures = write_figures(self, folder / "figures")
+            figures = write_figures(self, folder / "figures", spread=ordered)
             tell("writing the report")
             write_report(self, folder / REPORT, figures=figures)
 
@@ -141,7 +142,15 @@ class Analysis(AnalysisRecord):
         """
         return exchange.to_hyperspy(self)
 
-    def with_components(self, n_components: int | Literal["auto"], *, sharpen: bool | None = None) -> Analysis:
+    def with_components(
+        self,
+        n_components: int | Literal["auto"],
+        *,
+        sharpen: bool | None = None,
+        memory: str | int | None = None,
+        scheduler: Any = None,
+        backend: Backend = "numpy",
+    ) -> Analysis:
         """Describe the same image by another number of components.
 
         Right after the analysis this takes a fraction of its time: what does not depend on the number is kept until
@@ -154,6 +163,8 @@ class Analysis(AnalysisRecord):
         sharpen : bool, optional
             Whether boundaries are placed anew with smaller windows, which takes most of the time; as the settings say
             where left out. False is for trying numbers out.
+        memory, scheduler, backend
+            As in `analyze`. Only what was prepared with the same memory and backend is still there.
 
         Returns
         -------
@@ -173,7 +184,14 @@ class Analysis(AnalysisRecord):
         4
         """
         wanted = {} if sharpen is None else {"segmentation": {"sharpen": sharpen}}
-        again = analyze(self.image, n_components=n_components, settings=merged(self.settings, wanted))
+        again = analyze(
+            self.image,
+            n_components=n_components,
+            settings=merged(self.settings, wanted),
+            memory=memory,
+            scheduler=scheduler,
+            backend=backend,
+        )
         return replace(again, notes=(f"Window and step as in the result with {self.n_components}.", *again.notes))
 
     def transform(self, image: Image | ArrayLike) -> Analysis:

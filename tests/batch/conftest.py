@@ -81,7 +81,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     tests/views looks at figures, and tests/files/test_write_result_folder.py at what is synced when.
     """
 
-    def figures(_record: Any, folder: Path) -> dict[str, bytes]:
+    def figures(_record: Any, folder: Path, **_: Any) -> dict[str, bytes]:
         folder.mkdir()
         (folder / "thumbnail.png").write_bytes(PNG)
         return {"thumbnail.png": PNG}

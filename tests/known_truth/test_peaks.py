@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fftscape.compute.half_plane import to_full_plane
+from fftscape.compute.spots import Spots
 from fftscape.model.settings import FactorizationSettings, PeakSettings, SpectraSettings
 from fftscape.stages.factorization import factorize
 from fftscape.stages.peaks import find_peaks
@@ -118,3 +119,10 @@ def test_a_checkerboard_has_its_spot_at_the_corner():
     assert len(peaks) == 1
     assert peaks.d_spacing[0] == pytest.approx(np.sqrt(2), rel=0.01)
     assert peaks.angle[0] % 90 == pytest.approx(45, abs=1)
+
+
+def test_an_angle_that_is_hardly_below_zero_is_zero(monkeypatch):
+    spot = Spots(*(np.array([value]) for value in (1e-18, 8.0, 1.0, 50.0, 0.0)))
+    monkeypatch.setattr("fftscape.stages.peaks.find_spots", lambda *_args, **_settings: spot)
+    peaks = find_peaks(np.ones((1, 64, 48)), PIXEL, "nm", spectra=SpectraSettings(), settings=PeakSettings())
+    assert peaks.angle[0] == 0

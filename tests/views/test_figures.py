@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image as Picture
 
+from fftscape.compute.executors import ordered
 from fftscape.model.analysis import AnalysisRecord
 from fftscape.views.figures import overview, render_figures, write_figures
 
@@ -34,6 +35,12 @@ def test_equal_results_give_equal_bytes_whatever_the_users_style(
         before = dict(mpl.rcParams)
         assert render_figures(made_record) == drawn
         assert dict(mpl.rcParams) == before
+
+
+def test_packing_on_other_threads_changes_nothing(made_record: AnalysisRecord, drawn: dict[str, bytes]) -> None:
+    there = render_figures(made_record, spread=lambda function, pieces: ordered(function, pieces, n_threads=3))
+    assert there == drawn
+    assert list(there) == list(drawn)
 
 
 def test_pictures_say_nothing_about_when_and_with_what(drawn: dict[str, bytes]) -> None:

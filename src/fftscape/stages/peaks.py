@@ -76,7 +76,8 @@ def find_peaks(
         component=np.repeat(np.arange(len(found)), kept),
         d_spacing=1 / radius,
         d_spacing_uncertainty=along / radius**2,
-        angle=np.degrees(np.arctan2(-y, x)) % 180,
+        # Twice, since the remainder of a tiny negative number is rounded to 180 itself.
+        angle=np.degrees(np.arctan2(-y, x)) % 180 % 180,
         angle_uncertainty=np.degrees(across / radius),
         frequency_y=y,
         frequency_x=x,
