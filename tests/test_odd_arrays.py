@@ -29,6 +29,13 @@ def holding(value: float, where: Any) -> np.ndarray:
     return pixels
 
 
+class Contrary(np.ndarray):
+    """An array that is indexed in its own way, as matrices are."""
+
+    def __getitem__(self, _place: Any) -> Any:
+        raise AssertionError("asked in its own way")
+
+
 # Equal pixels in another form: the same answer.
 EQUAL = {
     "read-only": PLAIN,
@@ -62,9 +69,10 @@ GOOD = {
     "masked": np.ma.masked_array(PLAIN, (Y < 30) & (X < 42)),
     "masked whole numbers": np.ma.masked_array(PLAIN.astype(np.int64), (Y < 30) & (X < 42)),
     "an image of masked": fs.Image(np.ma.masked_array(PLAIN, (Y < 30) & (X < 42))),
+    "minute pixels": fs.Image(PLAIN, pixel_size=(1e-36, 1e-33), unit="nm"),
     "an image of a list": fs.Image(PLAIN.tolist()),  # type: ignore[arg-type]
-    "an image of a matrix": fs.Image(np.asmatrix(PLAIN)),
-    "vast pixels": fs.Image(PLAIN, pixel_size=(1e36, 1e-36), unit="nm"),
+    "an image of a class of its own": fs.Image(PLAIN.view(Contrary)),
+    "vast pixels": fs.Image(PLAIN, pixel_size=(1e36, 1e33), unit="nm"),
 }
 # What must be refused: by what the sentence says.
 BAD = {
@@ -98,7 +106,11 @@ BAD = {
     "one pixel size": (fs.Image(PLAIN, pixel_size=0.5), "must be two positive numbers (y, x)"),  # type: ignore[arg-type]
     "pixel size of text": (fs.Image(PLAIN, pixel_size=("a", "b")), "two positive numbers"),  # type: ignore[arg-type]
     "pixel size NaN": (fs.Image(PLAIN, pixel_size=(np.nan, 1)), "two positive numbers"),
-    "absurd pixel size": (fs.Image(PLAIN, pixel_size=(1e300, 1), unit="nm"), "from 1e-36 to 1e+36, not (1e+300, 1)"),
+    "absurd pixel size": (
+        fs.Image(PLAIN, pixel_size=(1e300, 1), unit="nm"),
+        "to 1e+36 that differ 10000-fold at most, not (1e+300",
+    ),
+    "lines for pixels": (fs.Image(PLAIN, pixel_size=(1, 0.9e-4), unit="nm"), "that differ 10000-fold at most"),
 }
 # Large enough for a window that the advisor chooses, or with holes that it bears.
 ADVISED = ("smaller than the window",)

@@ -31,6 +31,8 @@ _MOST_PIXELS = 1 << 24
 _MOST_FINEST = 1 << 15
 # Of a pixel, in whatever unit; all lengths that there are lie between them.
 _SMALLEST_SIZE, _LARGEST_SIZE = 1e-36, 1e36
+# A pixel may be so many times as high as wide, or as wide as high.
+_MOST_ELONGATED = 1e4
 # Maps of all components, labels and what stages keep of each window; measured, and rounded down.
 _BYTES_PER_WINDOW = 300
 # Fewer windows than this cannot be compared with one another.
@@ -105,7 +107,7 @@ def as_image(image: Image | ArrayLike) -> Image:
     if not _are_sizes(sizes):
         raise InvalidSettingError(
             f"{image.name}: pixel_size must be two positive numbers (y, x) from {_SMALLEST_SIZE:g} to "
-            f"{_LARGEST_SIZE:g}, not {sizes!r}; choose another unit."
+            f"{_LARGEST_SIZE:g} that differ {_MOST_ELONGATED:g}-fold at most, not {sizes!r}; check the calibration."
         )
     return image
 
@@ -129,9 +131,11 @@ def _exceeds_double(data: ArrayLike) -> bool:
 def _are_sizes(sizes: Any) -> bool:
     """Tell whether these are a height and a width of which squares and ratios stay in range."""
     try:
-        return len(sizes) == 2 and all(_SMALLEST_SIZE <= float(size) <= _LARGEST_SIZE for size in sizes)
+        height, width = (float(size) for size in sizes)
     except (TypeError, ValueError):
         return False
+    smaller, larger = sorted((height, width))
+    return _SMALLEST_SIZE <= smaller <= larger <= min(_LARGEST_SIZE, _MOST_ELONGATED * smaller)
 
 
 def suggest_window(image: Image | ArrayLike) -> WindowAdvice:

@@ -112,7 +112,7 @@ def test_what_cannot_be_done_in_the_memory_is_refused_first_with_what_it_needs()
         fs.analyze(vast, window=(32, 64), step=4, memory="1GiB")
     # What is streamed is not refused: pixels and spectra may be larger than the memory.
     for settings in ({"size": 64, "step": 16}, {"size": 64}, {}):
-        check_memory(vast, merged(Settings(), {"windows": settings}), 2**29)
+        check_memory(vast, merged(Settings(), {"windows": settings}), 2**30)
 
 
 def test_overlays_of_large_images_are_found_in_a_part_of_the_pixels(monkeypatch):

@@ -61,7 +61,7 @@ def content(output: Path) -> dict[str, bytes]:
     [
         ("python", 150, 400),
         pytest.param("python", random.randrange(1, 40), 40, marks=pytest.mark.long),
-        ("system", 20, 40),
+        ("system", 20, 30),
         pytest.param("system", 1, 1, marks=pytest.mark.long),
     ],
 )

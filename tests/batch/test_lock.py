@@ -74,6 +74,23 @@ def test_a_killed_run_never_blocks(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dead_run_is_never_named_where_the_new_one_cannot_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / LOCK).write_text('{"process": 12345, "host": "here", "since": "2020-02-02T02:02:02+00:00"}')
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "ftruncate", full)
+    with (
+        sole_writer(tmp_path, warn=pytest.fail),
+        pytest.raises(UnwritableOutputError, match="Another run writes to") as refused,
+    ):
+        hold(tmp_path)
+    assert "12345" not in str(refused.value)
+
+
 def test_portions_share_a_folder_but_not_with_themselves_or_the_whole(tmp_path: Path) -> None:
     with holder(tmp_path, "1/2") as first:
         assert hold(tmp_path, Portion(2, 2)) == [LOCK, f"{LOCK}-1-of-2", f"{LOCK}-2-of-2"]

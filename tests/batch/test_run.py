@@ -11,10 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image as Picture
 
 from fftscape.analysis import Analysis, analyze
-from fftscape.batch import work
-from fftscape.batch.tasks import Request
+from fftscape.batch import resources, work
+from fftscape.batch.discovery import Found
+from fftscape.batch.tasks import Request, plan
+from fftscape.files import formats
 from fftscape.files.result_folder import STAGING, check
 from fftscape.files.store import load_record
 from fftscape.model.errors import FftscapeError, OddImageWarning, UnwritableOutputError
@@ -267,6 +270,23 @@ def test_a_frame_that_is_not_there_is_named_in_the_tables(
     ran = go([images / "a.npy"], tmp_path / "out", replace(request_small, frame=3))
     assert ran.heard.trouble[0].startswith(f"{images / 'a.npy'} (frame 3): there is no frame 3; ")
     assert [(row["frame"], row["status"]) for row in rows(tmp_path / "out" / "summary.csv")] == [("3", "failed")]
+
+
+def test_what_cannot_be_held_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_small: Request, stripes: Stripes
+) -> None:
+    pixels = np.zeros((3000, 4000), np.uint8)
+    Picture.fromarray(pixels).save(tmp_path / "x.png")
+    np.save(tmp_path / "x.npy", pixels)
+    held = {name: formats.opened(tmp_path / name).held_bytes for name in ("x.png", "x.npy")}
+    assert held == {"x.png": 12_000_000, "x.npy": 0}  # an npy file can be mapped
+    monkeypatch.setattr("fftscape.files.formats.Opened.read", lambda _opened: pytest.fail("read"))
+    monkeypatch.setattr(work, "memory_limit", lambda: resources.LIBRARIES + 11_000_000)
+    stages: list[str] = []
+    (task,) = plan(Found((tmp_path / "x.png",)), request_small, tmp_path, None).tasks  # type: ignore[arg-type]
+    with pytest.raises(MemoryError, match=r"^\d+ MiB at least, for 3000 x 4000 pixels and 100,000 windows$"):
+        work.treat(task, tmp_path, request_small, on_stage=stages.append)
+    assert stages[-1] == "looking at its header"  # and not reading, whose faults are the file's
 
 
 def test_a_constant_image_has_no_structure(tmp_path: Path, go: Go) -> None:

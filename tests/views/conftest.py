@@ -70,6 +70,7 @@ def _noise(rows: int, columns: int) -> np.ndarray:
 ODD_RECORDS: dict[str, Callable[[], AnalysisRecord]] = {
     "constant": _constant,
     "one component": lambda: plain_record(_noise(40, 56), 1),
+    "seven components": lambda: plain_record(_noise(64, 168), 7),
     "twenty components": lambda: plain_record(_noise(64, 168), 20),
     "wide strip": lambda: plain_record(_noise(24, 4096), 2, unit="nm", pixel_size=(0.1, 0.1)),
     "tall strip": lambda: plain_record(_noise(4096, 24), 2),
@@ -85,7 +86,13 @@ ODD_RECORDS: dict[str, Callable[[], AnalysisRecord]] = {
 }
 
 
-@pytest.fixture(params=list(ODD_RECORDS), ids=lambda name: name.replace(" ", "-"))
+# Each component is two figures and two panels more.
+@pytest.fixture(
+    params=[
+        pytest.param(name, id=name.replace(" ", "-"), marks=[pytest.mark.long] * (name == "twenty components"))
+        for name in ODD_RECORDS
+    ]
+)
 def odd_record(request: pytest.FixtureRequest) -> AnalysisRecord:
     """Each odd result in turn."""
     return ODD_RECORDS[request.param]()

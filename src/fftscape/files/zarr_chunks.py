@@ -56,7 +56,7 @@ def check_chunks(path: Path, name: str, header: ArrayHeader, region: Sequence[ra
                 stream.seek(start)
                 if length > header.chunk_bytes + header.chunk_bytes // 8 + _SLACK:
                     raise _refused(path, file, header, f"holds {length} bytes of one of its chunks")
-                if not _is_bounded(stream, length - header.trailer, header):
+                if not _is_bounded(stream, max(0, length - header.trailer), header):
                     raise _refused(path, file, header, "would unpack to more, or not at all")
 
 
