@@ -279,6 +279,7 @@ def analyze(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import fftscape as fs
     >>> stripes = np.sin(np.arange(96) * 2 * np.pi / 8) + np.zeros((80, 1))
     >>> fs.analyze(stripes, window=32, step=8).n_components
@@ -318,6 +319,7 @@ def load(path: str | Path) -> Analysis:
     Examples
     --------
     >>> import tempfile
+    >>> import numpy as np
     >>> import fftscape as fs
     >>> stripes = np.sin(np.arange(96) * 2 * np.pi / 8) + np.zeros((80, 1))
     >>> with tempfile.TemporaryDirectory() as folder:
