@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.assignments import Assignment
 from fftscape.compute.backend import device
-from fftscape.compute.executors import aside, one_blas_thread
+from fftscape.compute.executors import aside, elsewhere, is_spread, one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.compute.memory import allowed_memory
 from fftscape.labelling import labelled
@@ -166,7 +167,7 @@ def _analyzed(
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
     if unseen:
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
-    with aside(lambda: _by_regions(ground, regions, spectra.grid, chosen), at_once=_is_held(spectra)) as by_regions:
+    with aside(lambda: _by_regions(ground, regions, spectra.grid, chosen), at_once=_has_room(spectra)) as by_regions:
         start = None if regions is None else mean_spectra(spectra, regions)
         result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
         if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
@@ -257,24 +258,30 @@ def _by_regions(ground: Ground, regions: Regions | None, grid: WindowGrid, setti
     """Give pixels to the regions, which needs no factorization."""
     if regions is None:
         return None
-    return labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, settings)
+    return _labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, settings)
 
 
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:
     """Assign windows to components, and pixels."""
     grid = found.spectra.grid
-    return found.by_regions() or labelled(found.ground, assigned_by_loadings(loadings, grid), grid, settings)
+    return found.by_regions() or _labelled(found.ground, assigned_by_loadings(loadings, grid), grid, settings)
 
 
-def _is_held(spectra: Spectra) -> bool:
-    """Tell whether spectra are in memory, and there is some to spare, so that several things can be done at a time."""
-    return isinstance(spectra, LocalSpectra)
+def _labelled(ground: Ground, assignment: Assignment, grid: WindowGrid, settings: Settings) -> Segmentation:
+    """Place boundaries in this process, tile by tile: spectra fit in here, and would be computed twice elsewhere."""
+    with elsewhere(None):
+        return labelled(ground, assignment, grid, settings)
+
+
+def _has_room(spectra: Spectra) -> bool:
+    """Tell whether there is memory to do several things at a time: all spectra are here, or none."""
+    return isinstance(spectra, LocalSpectra) or is_spread()
 
 
 def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord:
     """Turn a factorization into everything people ask of it."""
     image, spectra, scree, regions, result = found.ground.image, found.spectra, found.scree, found.regions, found.result
-    grid, at_once = spectra.grid, _is_held(spectra)
+    grid, at_once = spectra.grid, _has_room(spectra)
     loadings = grid.to_map(result.loadings)
     factors = to_full_plane(result.factors, grid.size)
     weights = result.loadings.sum(axis=0, dtype=np.float64)

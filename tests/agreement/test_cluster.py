@@ -233,7 +233,10 @@ def test_there_are_no_more_local_workers_than_memory_is_enough_for(memory, count
 def test_an_analysis_in_a_worker_takes_what_the_worker_may_have():
     with connected("local", 3 * 2**30, 2) as local:
         found = dict(Fleet(local).map(told_memory, [Errand(Path("x"), ())], on_stage=lambda *words: None))
+        kept = list(local.ordered(os.environ.get, ["MALLOC_TRIM_THRESHOLD_"]))
     assert found == {0: 3 * 2**29}
+    # Dask's own 65536 doubles the time of a pass.
+    assert kept == [str(2**26)]
 
 
 def test_what_kills_its_workers_is_named(mortal):

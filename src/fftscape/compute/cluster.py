@@ -26,6 +26,9 @@ LOCAL = "local"
 _LARGE = 1 << 16
 # Seconds in which a scheduler has to answer, and between two looks at a cluster that has no worker.
 _PATIENCE = 20
+# What the C library's allocator is told in local workers, in bytes: its own limits. Dask has it give every array back
+# at once, so that each temporary one is mapped and cleared anew, which doubles the time of a pass.
+_ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": 1 << 25, "MALLOC_TRIM_THRESHOLD_": 1 << 26}
 # So many looks in a row find no worker before a cluster is given up.
 _TIMES_DESERTED = 6
 
@@ -187,6 +190,7 @@ def _client(scheduler: Any, memory: int, n_workers: int) -> Iterator[Any]:
         yield scheduler
         return
     try:
+        from dask import config
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise BackendUnavailableError(
@@ -196,6 +200,7 @@ def _client(scheduler: Any, memory: int, n_workers: int) -> Iterator[Any]:
         # A worker that may have less is killed as soon as it has loaded its libraries, again and again.
         n_workers = max(1, min(n_workers, memory // LEAST_SHARE))
         with (
+            config.set({"distributed.nanny.pre-spawn-environ": _ALLOCATION}),
             LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,

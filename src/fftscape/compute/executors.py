@@ -166,8 +166,8 @@ _elsewhere: ContextVar[Elsewhere | None] = ContextVar("_elsewhere", default=None
 
 
 @contextmanager
-def elsewhere(place: Elsewhere) -> Iterator[None]:
-    """Let work that is spread be done there."""
+def elsewhere(place: Elsewhere | None) -> Iterator[None]:
+    """Let work that is spread be done there; None for this process."""
     token = _elsewhere.set(place)
     try:
         yield
