@@ -10,6 +10,7 @@ import numpy as np
 
 from fftscape.compute.assignments import Assignment
 from fftscape.compute.moments import Moments, cell_moments
+from fftscape.model.mapped import release
 from fftscape.model.records import Segmentation, WindowGrid
 from fftscape.model.settings import Settings, SpectraSettings
 from fftscape.stages.outlines import level_cell, loud_beside_quiet, outline_cell, outlined
@@ -55,6 +56,7 @@ def _placed(ground: Ground, assignment: Assignment, settings: Settings) -> Itera
             here = Assignment(*_cropped(assignment, around))
             if settings.segmentation.sharpen:
                 here = _sharpened(ground, here, around, settings.regions.seed)
+                release(ground.image.data)
             yield Placed(rows, columns, here)
 
 
