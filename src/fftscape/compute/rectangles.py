@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil, floor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from fftscape.model.arrays import BoolArray
 
 Pixels = npt.NDArray[Any]
 
+# Whole numbers of so many bytes are exact as the floats that bounds are.
+_EXACT_BYTES = 4
 # What JPEG and the conversion from colour leave of the darkest and brightest value, as a part of the range.
 _NEARLY = 0.04
 # What is wider than this part of the image crosses it.
@@ -73,7 +76,14 @@ class Values(NamedTuple):
 
     def tell(self, pixels: Pixels) -> BoolArray:
         """Tell which pixels are in the range."""
-        return (pixels >= self.least) & (pixels <= self.most)
+        if pixels.dtype.kind not in "iu" or pixels.dtype.itemsize > _EXACT_BYTES:
+            return (pixels >= self.least) & (pixels <= self.most)
+        # As they are: beside a float they would be converted first.
+        limits, number = np.iinfo(pixels.dtype), pixels.dtype.type
+        least, most = max(ceil(self.least), limits.min), min(floor(self.most), limits.max)
+        if least > most:
+            return np.zeros(pixels.shape, bool)
+        return np.asarray((pixels >= number(least)) & (pixels <= number(most)))
 
 
 class Drawn(NamedTuple):
@@ -147,7 +157,7 @@ def drawn_rectangles(data: Pixels, least: int) -> list[Drawn]:
 def _long_runs(flags: BoolArray, least: int) -> BoolArray:
     """Keep the beginning of runs along rows of at least `least` true pixels: all but the last `least - 1` of each."""
     # Hardly any row of most images has as many true pixels at all.
-    rows = np.flatnonzero(np.count_nonzero(flags, axis=1) >= least)
+    rows = np.flatnonzero([np.count_nonzero(row) >= least for row in flags])
     length, kept = 1, flags[rows]
     while length < least:
         by = min(length, least - length)

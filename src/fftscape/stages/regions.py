@@ -74,7 +74,7 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
     evidence = gathered(survey, n_directions, settings.seed)
     trials = _trials(evidence, settings)
     labels = trials[len(trials) // 2]
-    order = np.argsort(-np.bincount(labels[valid]), kind="stable")
+    order = np.argsort(-np.bincount(labels[valid], minlength=int(labels.max()) + 1), kind="stable")
     labels = np.argsort(order)[labels]
     numbers = [int(division.max()) + 1 for division in trials]
     n = int(labels.max()) + 1
