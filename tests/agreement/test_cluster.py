@@ -230,13 +230,15 @@ def test_there_are_no_more_local_workers_than_memory_is_enough_for(memory, count
     assert found == {0: share}
 
 
-def test_an_analysis_in_a_worker_takes_what_the_worker_may_have():
+def test_an_analysis_in_a_worker_takes_what_the_worker_may_have(monkeypatch):
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "65536")  # as another cluster leaves it
     with connected("local", 3 * 2**30, 2) as local:
         found = dict(Fleet(local).map(told_memory, [Errand(Path("x"), ())], on_stage=lambda *words: None))
-        kept = list(local.ordered(os.environ.get, ["MALLOC_TRIM_THRESHOLD_"]))
+        kept = list(local.ordered(os.getenv, ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"]))
     assert found == {0: 3 * 2**29}
     # Dask's own 65536 doubles the time of a pass.
-    assert kept == [str(2**26)]
+    assert kept == [str(2**26), str(2**25)]
+    assert "MALLOC_MMAP_THRESHOLD_" not in os.environ
 
 
 def test_what_kills_its_workers_is_named(mortal):

@@ -7,7 +7,7 @@ import logging
 import os
 import pickle
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -199,18 +199,17 @@ def _client(scheduler: Any, memory: int, n_workers: int) -> Iterator[Any]:
     if scheduler == LOCAL:
         # A worker that may have less is killed as soon as it has loaded its libraries, again and again.
         n_workers = max(1, min(n_workers, memory // LEAST_SHARE))
-        with (
-            config.set({"distributed.nanny.pre-spawn-environ": _ALLOCATION}),
-            LocalCluster(
+        # Dask's configuration yields to the environment, in which a cluster of before may have left something.
+        with config.set({"distributed.nanny.pre-spawn-environ": _ALLOCATION}), _environment(_ALLOCATION):
+            started = LocalCluster(
                 n_workers=n_workers,
                 threads_per_worker=1,
                 host="127.0.0.1",
                 dashboard_address=None,
                 memory_limit=max(memory // n_workers, LEAST_SHARE),
                 silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster) as client,
-        ):
+            )
+        with started as cluster, Client(cluster) as client:
             yield client
         return
     try:
@@ -221,6 +220,21 @@ def _client(scheduler: Any, memory: int, n_workers: int) -> Iterator[Any]:
         ) from error
     with client:
         yield client
+
+
+@contextmanager
+def _environment(variables: Mapping[str, int]) -> Iterator[None]:
+    """Set environment variables for the processes that are started inside."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update({name: str(value) for name, value in variables.items()})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 class _Packer(pickle.Pickler):
