@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -125,3 +126,19 @@ def test_equal_records_give_equal_bytes(made_record: AnalysisRecord, path: Path,
     time.sleep(1.1)  # HDF5's time stamps count seconds
     write_hspy(made_record, tmp_path / "again.hspy")
     assert (tmp_path / "again.hspy").read_bytes() == path.read_bytes()
+
+
+def test_bytes_do_not_depend_on_when_data_sets_are_closed(
+    made_record: AnalysisRecord, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """h5py puts closing off where another thread is at work in it."""
+    kept, original = [], h5py.Group.create_dataset
+
+    def keeping(self: h5py.Group, *args: Any, **options: Any) -> h5py.Dataset:
+        kept.append(original(self, *args, **options))
+        return kept[-1]
+
+    monkeypatch.setattr(h5py.Group, "create_dataset", keeping)
+    write_hspy(made_record, tmp_path / "kept.hspy")
+    assert kept
+    assert (tmp_path / "kept.hspy").read_bytes() == path.read_bytes()

@@ -150,8 +150,9 @@ def _fill(group: Any, content: Mapping[str, Any]) -> None:
         if isinstance(value, Mapping):
             _fill(group.create_group(name), value)
         elif isinstance(value, np.ndarray):
-            # Chunks, because HyperSpy's lazy reader asks for them.
-            group.create_dataset(name, data=value, chunks=value.shape, compression="gzip", shuffle=True)
+            # Chunks, because HyperSpy's lazy reader asks for them. Flushed, because they would get their place in the
+            # file when the data set is closed, which h5py puts off where another thread is at work in it.
+            group.create_dataset(name, data=value, chunks=value.shape, compression="gzip", shuffle=True).flush()
         elif isinstance(value, list):
             group.attrs[name] = ", ".join(map(str, value))
         elif isinstance(value, str):
