@@ -14,9 +14,10 @@ from fftscape.compute.memory import allowed_memory, as_bytes
 from fftscape.files import exchange, result_folder, store
 from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.image import Image
+from fftscape.model.notes import Notes
 from fftscape.model.settings import Backend, Preset, Settings, merged
 from fftscape.pipeline import describe, find
-from fftscape.preparation import ArrayLike, Notes, WindowLike, as_image, check_memory, resolve_settings
+from fftscape.preparation import ArrayLike, WindowLike, as_image, check_memory, resolve_settings
 
 if TYPE_CHECKING:
     import xarray

@@ -30,14 +30,13 @@ from fftscape.model.errors import (
 )
 from fftscape.model.image import Image
 from fftscape.model.mapped import bands_of
+from fftscape.model.notes import Notes
 from fftscape.model.records import Factorization, LocalSpectra, Regions, Scree, Segmentation, Spectra, WindowGrid
 from fftscape.model.settings import Backend, Settings
 from fftscape.preparation import (
-    Notes,
     check_number,
     finest_windows,
     laid_grid,
-    usable_pixels,
     with_windows,
 )
 from fftscape.recollection import Prepared, forget, recalled, remember
@@ -49,6 +48,7 @@ from fftscape.stages.references import agreement, mean_spectra
 from fftscape.stages.rotation import joined, said, same_rings
 from fftscape.stages.segmentation import assigned_by_labels, assigned_by_loadings
 from fftscape.survey import Ground, Survey, scree_beside_noise, surveyed
+from fftscape.usable import usable_pixels
 
 # Of the memory allowed, the spectra of one grid take one of so many parts: samples, maps and copies need the others.
 _PARTS = 4

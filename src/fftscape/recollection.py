@@ -14,9 +14,9 @@ from typing import Any
 from fftscape.compute.executors import is_spread
 from fftscape.model.arrays import BoolArray
 from fftscape.model.image import Image
+from fftscape.model.notes import Notes
 from fftscape.model.records import LocalSpectra, Spectra
 from fftscape.model.settings import Backend, Settings, merged
-from fftscape.preparation import Notes
 from fftscape.survey import Survey
 
 

@@ -9,9 +9,11 @@ import fftscape as fs
 from fftscape import preparation, survey
 from fftscape.model import mapped
 from fftscape.model.errors import InvalidSettingError
+from fftscape.model.notes import Notes
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import Settings, merged
-from fftscape.preparation import Notes, check_memory, usable_pixels
+from fftscape.preparation import check_memory
+from fftscape.usable import usable_pixels
 
 ARRAYS = ("loadings", "factors", "labels", "residual", "abruptness", "stability")
 

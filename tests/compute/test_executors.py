@@ -160,16 +160,17 @@ def test_aside_spreads_its_work_over_the_pool(no_limit_left):
         assert most() == 2
 
 
-@pytest.mark.parametrize("alone", [True, False])
-def test_aside_of_one_thread_is_called_once_when_asked_for(no_limit_left, alone):
-    limit_threads(1 if alone else 2)
+@pytest.mark.parametrize("why", ["one thread", "serially", "no memory for both"])
+def test_what_cannot_run_aside_is_called_once_when_asked_for(no_limit_left, why):
+    limit_threads(1 if why == "one thread" else 2)
     called = []
 
     def work():
         called.append(threading.get_ident())
         return 7
 
-    with nullcontext() if alone else serially(), aside(work) as result:
+    alone = serially() if why == "serially" else nullcontext()
+    with alone, aside(work, at_once=why != "no memory for both") as result:
         assert called == []
         assert result() == result() == 7
     assert called == [threading.get_ident()]

@@ -11,9 +11,11 @@ from scipy import ndimage
 import fftscape as fs
 from fftscape.files import formats
 from fftscape.model.errors import OddImageWarning
+from fftscape.model.notes import Notes
 from fftscape.model.settings import Settings, merged
-from fftscape.preparation import Notes, laid_grid, usable_pixels
+from fftscape.preparation import laid_grid
 from fftscape.stages.overlays import find_overlays
+from fftscape.usable import usable_pixels
 
 ROWS, COLUMNS = 300, 460
 

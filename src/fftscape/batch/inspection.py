@@ -15,7 +15,8 @@ from fftscape.files.formats import ImageInfo
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.image import PIXEL_UNIT
 from fftscape.model.records import WindowAdvice
-from fftscape.preparation import find_burned_in, suggest_window
+from fftscape.preparation import suggest_window
+from fftscape.usable import find_burned_in
 
 
 @dataclass(frozen=True)

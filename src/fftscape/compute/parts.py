@@ -6,7 +6,7 @@ cells or brush strokes: spectra change as much within as between them. Groups of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -44,13 +44,15 @@ class Groups:
         self._field, self._seed = field, seed
         self._known: dict[tuple[bytes, int], IntArray] = {}
 
-    def of(self, inside: BoolArray, counts: Sequence[int]) -> list[IntArray]:
+    def of(self, inside: BoolArray, counts: Sequence[int]) -> Iterator[IntArray]:
         """Put the places of a region into groups 0, 1, ..., as many as each of some numbers says; -1 outside."""
         place = inside.tobytes()
         new = [count for count in counts if (place, count) not in self._known]
-        for count, groups in zip(new, ordered(lambda count: self._found(inside, count), new), strict=True):
-            self._known[place, count] = groups
-        return [self._known[place, count] for count in counts]
+        found = ordered(lambda count: self._found(inside, count), new)
+        for count in counts:
+            if (place, count) not in self._known:
+                self._known[place, count] = next(found)
+            yield self._known[place, count]
 
     def _found(self, inside: BoolArray, count: int) -> IntArray:
         points, known = self._field.values[inside], self._field.values[inside & self._field.valid]

@@ -66,6 +66,8 @@ class Format:
         First bytes that tell the format whatever the file is called.
     in_folders : bool
         Whether a scan of a folder picks up files with these suffixes.
+    is_streamed : bool
+        Whether large images are mapped, or unpacked into a temporary file.
     """
 
     name: str
@@ -75,13 +77,14 @@ class Format:
     extra: str | None = None
     magic: tuple[bytes, ...] = ()
     in_folders: bool = True
+    is_streamed: bool = False
 
 
 FORMATS: tuple[Format, ...] = (
     Format("TIFF", (".tif", ".tiff", ".btf", ".lsm", ".stk"), tiff.read_tiff,
            "classic and BigTIFF; pixel sizes of Zeiss, FEI/Thermo Fisher, Olympus SIS, TVIPS, JEOL, Tescan, "
            "DigitalMicrograph, OME, ImageJ, LSM and MetaMorph headers, and of Hitachi, JEOL and Tescan side-car files",
-           magic=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+           magic=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), is_streamed=True),
     Format("PNG", (".png",), raster.read_raster, "8 and 16 bits, grey, colour, palette, alpha",
            magic=(b"\x89PNG\r\n\x1a\n",)),
     Format("JPEG", (".jpg", ".jpeg", ".jpe"), raster.read_raster, "turned upright as EXIF says",
@@ -89,15 +92,15 @@ FORMATS: tuple[Format, ...] = (
     Format("other pictures", (".bmp", ".gif", ".webp", ".pgm", ".ppm", ".jp2"), raster.read_raster,
            "BMP, GIF, WebP, portable anymaps, JPEG 2000", magic=(b"GIF87a", b"GIF89a", b"\0\0\0\x0cjP  ")),
     Format("NumPy array", (".npy",), arrays.read_npy, "a 2-D array, or a stack of them; never pickled objects",
-           magic=(b"\x93NUMPY",)),
+           magic=(b"\x93NUMPY",), is_streamed=True),
     Format("NumPy archive", (".npz",), arrays.read_npz, "each array is a channel"),
     Format("text matrix", (".txt", ".csv", ".tsv", ".asc", ".dat"), text.read_text_matrix,
            "one row a line; with the '#' header of Gwyddion's ASCII export it is calibrated", in_folders=False),
     Format("HDF5", (".h5", ".hdf5", ".hspy", ".emd", ".nxs"), hdf5.read_hdf5,
            "Velox (also beside EDS data) and Berkeley EMD, HyperSpy, NSID, NeXus and plain datasets",
-           magic=(hdf5.MAGIC,)),
+           magic=(hdf5.MAGIC,), is_streamed=True),
     Format("Zarr", (bundle.SUFFIX,), zarr_image.read_zarr_image,
-           "a folder, Zarr v2 or v3: OME-NGFF 0.4 and 0.5 at full resolution, and plain arrays"),
+           "a folder, Zarr v2 or v3: OME-NGFF 0.4 and 0.5 at full resolution, and plain arrays", is_streamed=True),
     Format("Nanonis", (".sxm",), nanonis.read_nanonis, "all channels, forward and backward, turned alike",
            magic=(nanonis.MAGIC,)),
     Format("NanoScope", (".spm", *(f".{number:03d}" for number in range(1000))), probe.read_nanoscope,
@@ -122,9 +125,6 @@ FORMATS: tuple[Format, ...] = (
            magic=(life.CZI_MAGIC,)),
     Format("Leica", (".lif",), life.read_lif, "each image of the project", "bio"),
 )  # fmt: skip
-
-# Of these, large images are mapped, or unpacked into a temporary file.
-_STREAMED = {tiff.read_tiff, arrays.read_npy, hdf5.read_hdf5, zarr_image.read_zarr_image}
 
 SUFFIXES: frozenset[str] = frozenset(suffix for item in FORMATS if item.in_folders for suffix in item.suffixes)
 
@@ -251,7 +251,7 @@ class Opened:
     @property
     def held_bytes(self) -> int:
         """Memory that the pixels cannot do without: none where large ones lie in a file."""
-        if self.kind.read in _STREAMED:
+        if self.kind.is_streamed:
             return 0
         return self.shape[0] * self.shape[1] * np.dtype(self.entry.dtype).itemsize
 

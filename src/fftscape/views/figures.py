@@ -119,7 +119,7 @@ def render_figures(record: AnalysisRecord, *, spread: Spread = map) -> dict[str,
     record : AnalysisRecord
         The result.
     spread : callable
-        What packs drawn figures, in the manner of `map`; one that does so on other threads takes a fifth less time.
+        What packs drawn figures, in the manner of `map`; one that does so on other threads takes a tenth less time.
 
     Returns
     -------

@@ -37,8 +37,6 @@ _RC: dict[str, Any] = {
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
     "axes.titlepad": 5,
-    # Where titles would be put anyway; looking for what might be in their way takes a fifth of the time of drawing.
-    "axes.titley": 1.0,
     "axes.labelsize": 8,
     "axes.labelcolor": INK,
     "axes.edgecolor": FAINT,
