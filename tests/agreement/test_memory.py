@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 import fftscape as fs
-from fftscape import preparation, survey
+from fftscape import survey
 from fftscape.model import mapped
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.notes import Notes
@@ -123,7 +123,7 @@ def test_overlays_of_large_images_are_found_in_a_part_of_the_pixels(monkeypatch)
     settings = merged(Settings(), {"windows": {"size": 32, "step": 8}})
     exact = usable_pixels(fs.Image(pixels), settings, Notes())
     assert (exact == (pixels != 0)).all()
-    monkeypatch.setattr(preparation, "_MOST_PIXELS", 50_000)
+    monkeypatch.setattr("fftscape.usable._MOST_PIXELS", 50_000)
     notes = Notes()
     rough = usable_pixels(fs.Image(pixels), settings, notes)
     assert not rough[pixels == 0].any()

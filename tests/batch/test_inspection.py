@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fftscape import preparation
 from fftscape.batch.inspection import inspect
 
 Stripes = Callable[..., np.ndarray]
@@ -41,5 +40,5 @@ def test_what_was_burned_in_is_told_as_a_run_tells_it(tmp_path: Path, monkeypatc
     np.save(tmp_path / "edges.npy", pixels)
     assert [remark for remark in inspect(tmp_path / "edges.npy").remarks if "left out" in remark]
     # Of large images neither looks at all pixels.
-    monkeypatch.setattr(preparation, "_MOST_PIXELS", 50_000)
+    monkeypatch.setattr("fftscape.usable._MOST_PIXELS", 50_000)
     assert [remark for remark in inspect(tmp_path / "edges.npy").remarks if "counted in steps of 3 pixels" in remark]
