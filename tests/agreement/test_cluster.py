@@ -33,7 +33,7 @@ def client():
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
         ) as local,
-        distributed.Client(local) as connected_client,
+        distributed.Client(local, set_as_default=False) as connected_client,
     ):
         yield connected_client
 
@@ -45,7 +45,7 @@ def mortal():
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, silence_logs=50
         ) as local,
-        distributed.Client(local) as own,
+        distributed.Client(local, set_as_default=False) as own,
     ):
         yield own
 
@@ -142,11 +142,24 @@ def test_arrays_of_a_lost_worker_are_sent_again(mortal):
     assert list(cluster.ordered(function, range(30))) == list(range(30))
 
 
+@pytest.mark.parametrize("way", ["ordered", "completed"])
+def test_a_scheduler_that_is_lost_is_said(mortal, way):
+    function, pieces = {
+        "ordered": (slow_square, range(40)),
+        "completed": (slow_square, [(number,) for number in range(40)]),
+    }[way]
+    results = getattr(Cluster(mortal), way)(function, pieces)
+    next(results)
+    mortal.cluster.close()
+    with pytest.raises(FftscapeError, match=r"connection to the Dask scheduler tcp://127.0.0.1:\d+ was lost"):
+        list(results)
+
+
 def test_a_cluster_without_workers_is_said(monkeypatch):
     monkeypatch.setattr(cluster_module, "_PATIENCE", 0.2)
     with (
         distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, silence_logs=50) as local,
-        distributed.Client(local) as own,
+        distributed.Client(local, set_as_default=False) as own,
     ):
         with pytest.raises(FftscapeError, match="no worker left"):
             list(Cluster(own).completed(slow_square, [(1,)]))
@@ -187,6 +200,27 @@ def test_no_scheduler_is_one_sentence(monkeypatch):
         fs.analyze(np.eye(80), window=32, step=8, scheduler="tcp://127.0.0.1:9")
     with pytest.raises(FftscapeError, match="check the address"), connected("nonsense://nowhere", 2**30):
         pass
+
+
+def default_place() -> tuple[object, object]:
+    """Where Dask computes what this process asks of it, outside fftscape."""
+    import dask
+
+    try:
+        return distributed.default_client(), dask.config.get("scheduler", None)
+    except ValueError:
+        return None, dask.config.get("scheduler", None)
+
+
+def test_other_use_of_dask_in_this_process_stays_where_it_was(monkeypatch):
+    monkeypatch.setattr(cluster_module, "_PATIENCE", 1)
+    before = default_place()
+    with connected("local", 2**30, 1):
+        assert default_place() == before
+    # A client that could not connect would wait for its scheduler for ever with whatever is computed next.
+    with pytest.raises(FftscapeError), connected("nonsense://nowhere", 2**30):
+        pass
+    assert default_place() == before
 
 
 def other_version() -> str:

@@ -9,6 +9,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 import numpy as np
@@ -88,16 +89,17 @@ class Cluster:
     ----------
     client : distributed.Client
         Connected.
+
+    Attributes
+    ----------
+    address : str
+        Where its scheduler is.
     """
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self.address = str(client.scheduler.address)
         self._sent: dict[int, tuple[Any, Any]] = {}
-
-    @property
-    def address(self) -> str:
-        """Where its scheduler is."""
-        return str(self._client.scheduler.address)
 
     @property
     def n_workers(self) -> int:
@@ -131,11 +133,12 @@ class Cluster:
         under_way = [self._client.submit(_done, payload, piece, *futures, pure=False) for piece in pieces]
         try:
             while under_way:
-                self._await(under_way[:1])
-                yield under_way[0].result()
+                ended: SimpleQueue[Any] = SimpleQueue()
+                under_way[0].add_done_callback(ended.put)
+                yield self._next(ended).result()
                 under_way.pop(0)
         finally:
-            self._client.cancel(under_way)
+            self._recall(under_way)
 
     def completed(
         self, function: Callable[..., Result], arguments: Sequence[tuple[Any, ...]]
@@ -144,24 +147,39 @@ class Cluster:
         futures = {
             self._client.submit(_called, function, own, pure=False): number for number, own in enumerate(arguments)
         }
+        ended: SimpleQueue[Any] = SimpleQueue()
+        for future in futures:
+            future.add_done_callback(ended.put)
         try:
             while futures:
-                for future in self._await(list(futures)):
-                    error = future.exception()
-                    yield futures.pop(future), future.result() if error is None else error
+                future = self._next(ended)
+                error = future.exception()
+                yield futures.pop(future), future.result() if error is None else error
         finally:
-            self._client.cancel(list(futures))
+            self._recall(list(futures))
 
-    def _await(self, futures: list[Any]) -> list[Any]:
-        """Wait until one of some futures is done, for as long as there are workers, and return those that are."""
-        from distributed import wait
+    def _recall(self, futures: list[Any]) -> None:
+        if self._client.status == "running":  # with a scheduler that is gone, its futures are gone
+            self._client.cancel(futures)
 
+    def _next(self, ended: SimpleQueue[Any]) -> Any:
+        """Wait until a future has ended, for as long as there are workers, and return it.
+
+        Dask's own ``wait`` asks the client that is the process's default one, which may be another than this.
+        """
         deserted = 0
         while True:
             try:
-                return list(wait(futures, timeout=_PATIENCE, return_when="FIRST_COMPLETED").done)
-            except TimeoutError:
+                future = ended.get(timeout=_PATIENCE)
+            except Empty:
                 deserted = 0 if self.n_workers else deserted + 1
+            else:
+                if future.cancelled():
+                    raise FftscapeError(
+                        f"the connection to the Dask scheduler {self.address} was lost; see to it that it runs, and run "
+                        "the same command again."
+                    )
+                return future
             if deserted == _TIMES_DESERTED:
                 raise FftscapeError(
                     "the Dask cluster has no worker left; start workers, and run the same command again."
@@ -209,11 +227,11 @@ def _client(scheduler: Any, memory: int, n_workers: int) -> Iterator[Any]:
                 memory_limit=max(memory // n_workers, LEAST_SHARE),
                 silence_logs=logging.CRITICAL,
             )
-        with started as cluster, Client(cluster) as client:
+        with started as cluster, Client(cluster, set_as_default=False) as client:
             yield client
         return
     try:
-        client = Client(scheduler, timeout=_PATIENCE)
+        client = Client(scheduler, timeout=_PATIENCE, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise FftscapeError(
             f"no Dask scheduler answers at {scheduler!r} ({' '.join(str(error).split())[:120]}); check the address."
