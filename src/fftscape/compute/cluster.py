@@ -176,8 +176,8 @@ class Cluster:
             else:
                 if future.cancelled():
                     raise FftscapeError(
-                        f"the connection to the Dask scheduler {self.address} was lost; see to it that it runs, and run "
-                        "the same command again."
+                        f"the connection to the Dask scheduler {self.address} was lost; see to it that it runs, and "
+                        "run the same command again."
                     )
                 return future
             if deserted == _TIMES_DESERTED:
