@@ -1,5 +1,6 @@
 """Labels of images worked on in tiles beside those worked on as a whole."""
 
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -18,13 +19,13 @@ def scene():
     return fs.synthetic.SCENE_KINDS["crystal grains"](3)
 
 
-def labelled(scene, size=64):
+def labelled(scene, size=64, image=None):
     """Labels from the true component of each window's centre."""
     usable = np.ones(scene.image.shape, bool)
     grid = window_grid(usable, (size, size), (size // 4, size // 4))
     true = scene.labels[np.ix_(grid.centres_y.astype(int), grid.centres_x.astype(int))]
     assignment = assigned_by_labels(true.astype(np.int16), scene.n_components, grid)
-    return labelling.labelled(Ground(scene.image, usable, 2**40), assignment, grid, Settings())
+    return labelling.labelled(Ground(image or scene.image, usable, 2**40), assignment, grid, Settings())
 
 
 @pytest.mark.parametrize("tile", [150, 333])
@@ -41,6 +42,19 @@ def test_tiles_give_nearly_the_same_labels(scene, tile, monkeypatch):
     np.testing.assert_allclose(tiled.area_fractions, whole.area_fractions, atol=0.003)
     np.testing.assert_allclose(tiled.area_uncertainties, whole.area_uncertainties, rtol=0.1)
     assert np.isfinite(tiled.margin).all()
+
+
+def test_pixels_of_a_mapped_image_are_given_back_tile_by_tile(scene, tmp_path, monkeypatch):
+    np.save(tmp_path / "mapped.npy", scene.image.data)
+    mapped = np.load(tmp_path / "mapped.npy", mmap_mode="r")
+    given_back = []
+    monkeypatch.setattr(labelling, "release", lambda data: given_back.append(data is mapped))
+    monkeypatch.setattr(labelling, "_LARGEST", 150)
+    monkeypatch.setattr(labelling, "_TILE", 150)
+    labelled(scene, image=dataclasses.replace(scene.image, data=mapped))
+    tiles = len(labelling._parts(mapped.shape[0])) * len(labelling._parts(mapped.shape[1]))
+    assert tiles > 1
+    assert given_back == [True] * tiles
 
 
 def test_components_that_a_tile_lacks_get_none_of_it(monkeypatch):

@@ -32,6 +32,7 @@ from fftscape.model.image import Image
 from fftscape.model.mapped import bands_of
 from fftscape.model.notes import Notes
 from fftscape.model.records import Factorization, LocalSpectra, Regions, Scree, Segmentation, Spectra, WindowGrid
+from fftscape.model.rotation import Turns
 from fftscape.model.settings import Backend, Settings
 from fftscape.preparation import (
     check_number,
@@ -133,7 +134,7 @@ def describe(image: Image, model: AnalysisRecord, *, notes: Notes) -> AnalysisRe
         ground = Ground(image, usable_pixels(image, model.settings, notes), room)
         spectra = _spectra(ground, model.settings, notes)
         result = project(spectra, to_half_plane(model.factors))
-        found = _Found(ground, digest, spectra, model.scree, None, None, result, lambda: None)
+        found = _Found(ground, digest, spectra, model.scree, None, None, result, lambda: None, lambda: None)
         return _assemble(found, model.settings, notes)
 
 
@@ -167,14 +168,18 @@ def _analyzed(
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
     if unseen:
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
-    with aside(lambda: _by_regions(ground, regions, spectra.grid, chosen), at_once=_has_room(spectra)) as by_regions:
-        start = None if regions is None else mean_spectra(spectra, regions)
-        result = factorize(spectra, scree.n_components, chosen.factorization, start=start)
-        if regions is not None and start is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
+    means = None if regions is None else mean_spectra(spectra, regions)
+    with (
+        aside(lambda: _by_regions(ground, regions, spectra.grid, chosen), at_once=_has_room(spectra)) as by_regions,
+        aside(lambda: None if means is None else _turns(means, spectra, image)) as turns,
+    ):
+        result = factorize(spectra, scree.n_components, chosen.factorization, start=means)
+        if regions is not None and means is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
             # Of several ways to describe the spectra equally well it found one that is not that of the regions.
-            result = project(spectra, start / np.maximum(np.linalg.norm(start, axis=1, keepdims=True), 1e-12))
+            result = project(spectra, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12))
             notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-        return _assemble(_Found(ground, digest, spectra, scree, regions, start, result, by_regions), chosen, notes)
+        found = _Found(ground, digest, spectra, scree, regions, means, result, by_regions, turns)
+        return _assemble(found, chosen, notes)
 
 
 def _prepared(
@@ -207,7 +212,8 @@ def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | 
 class _Found:
     """What the stages up to the factorization found.
 
-    Regions are on the grid of the spectra, with their means, and by them the labels, on which a thread may be at work.
+    Regions are on the grid of the spectra, with their means. On what needs no more than these, threads may still be at
+    work: the labels, and how the means are turned; without regions both are None.
     """
 
     ground: Ground
@@ -218,6 +224,7 @@ class _Found:
     means: FloatArray | None
     result: Factorization
     by_regions: Callable[[], Segmentation | None]
+    turns_of_means: Callable[[], Turns | None]
 
 
 def _number(
@@ -261,6 +268,11 @@ def _by_regions(ground: Ground, regions: Regions | None, grid: WindowGrid, setti
     return _labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, settings)
 
 
+def _turns(half_planes: FloatArray, spectra: Spectra, image: Image) -> Turns:
+    """Tell how components are turned that have these spectra."""
+    return same_rings(to_full_plane(half_planes, spectra.grid.size), image.pixel_size, spectra.settings.scaling)
+
+
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:
     """Assign windows to components, and pixels."""
     grid = found.spectra.grid
@@ -286,9 +298,9 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord
     factors = to_full_plane(result.factors, grid.size)
     weights = result.loadings.sum(axis=0, dtype=np.float64)
     with aside(lambda: _segmentation(found, loadings, settings), at_once=at_once) as segmentation:
-        spots = to_full_plane(purest_spectra(spectra, result.loadings), grid.size)
-        references, owner = _references(found, spots)
-        with aside(lambda: same_rings(references, image.pixel_size, settings.spectra.scaling)) as turns:
+        purest = purest_spectra(spectra, result.loadings)
+        spots = to_full_plane(purest, grid.size)
+        with aside(lambda: found.turns_of_means() or _turns(purest, spectra, image)) as turns:
             peaks = find_peaks(spots, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
         unknown = np.full(len(factors), np.nan)
         if not result.converged:
@@ -320,15 +332,15 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord
         )
     if not settings.rotation.tolerant:
         return replace(analysis, notes=(*analysis.notes, *said(turns())))
-    return joined(analysis, turns(), orientation_map(spectra, references, owner, image.pixel_size))
+    references = to_full_plane(purest if found.means is None else found.means, grid.size)
+    return joined(analysis, turns(), orientation_map(spectra, references, _owner(found), image.pixel_size))
 
 
-def _references(found: _Found, spots: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Return spectra that show how components are turned, and the component that each window is of."""
-    grid = found.spectra.grid
-    if found.regions is None or found.means is None:
-        return spots, found.result.loadings.argmax(axis=1)
-    return to_full_plane(found.means, grid.size), found.regions.labels[grid.valid]
+def _owner(found: _Found) -> IntArray:
+    """Return the component that each window is of."""
+    if found.regions is None:
+        return np.asarray(found.result.loadings.argmax(axis=1))
+    return np.asarray(found.regions.labels[found.spectra.grid.valid])
 
 
 def _provenance(ground: Ground, pixels_sha256: str) -> dict[str, str]:

@@ -195,8 +195,9 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     # What is free of gaps may be so small that windows fit in, but none of the survey.
     grid = grid if grid.valid.any() else window_grid(ground.usable, size, step)
     grid = ground.without_blank_windows(grid, spectra_settings)
+    spectra = ground.spectra(grid, spectra_settings)
+    # Spectra leave no processor idle, the few products of a scree plot do.
     with aside(lambda: noisy_lines(ground.image.data, grid, ground.centred)) as noisy:
-        spectra = ground.spectra(grid, spectra_settings)
         eigenvalues = scree_beside_noise(spectra, merged(settings, {"rank": {"n_components": "auto"}}).rank)
         quiet = without_lines(spectra, noisy())
     regions = find_regions(quiet, directions_above_noise(eigenvalues), settings.regions)

@@ -142,16 +142,36 @@ def test_arrays_of_a_lost_worker_are_sent_again(mortal):
     assert list(cluster.ordered(function, range(30))) == list(range(30))
 
 
-@pytest.mark.parametrize("way", ["ordered", "completed"])
+WAYS = {
+    "ordered": lambda cluster, count: cluster.ordered(slow_square, range(count)),
+    "completed": lambda cluster, count: cluster.completed(slow_square, [(number,) for number in range(count)]),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_a_scheduler_that_is_lost_is_said(mortal, way):
-    function, pieces = {
-        "ordered": (slow_square, range(40)),
-        "completed": (slow_square, [(number,) for number in range(40)]),
-    }[way]
-    results = getattr(Cluster(mortal), way)(function, pieces)
+    cluster = Cluster(mortal)
+    results = WAYS[way](cluster, 40)
     next(results)
     mortal.cluster.close()
-    with pytest.raises(FftscapeError, match=r"connection to the Dask scheduler tcp://127.0.0.1:\d+ was lost"):
+    with pytest.raises(FftscapeError, match=r"the Dask scheduler tcp://127.0.0.1:\d+ was lost"):
+        list(results)
+    # Also by what has not been sent yet.
+    with pytest.raises(FftscapeError, match=r"the Dask scheduler tcp://127.0.0.1:\d+ was lost"):
+        list(WAYS[way](cluster, 2))
+    assert cluster.n_workers == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_results_that_nobody_can_compute_again_are_not_waited_for(mortal, way, monkeypatch):
+    monkeypatch.setattr(cluster_module, "_PATIENCE", 0.2)
+    results = WAYS[way](Cluster(mortal), 12)
+    next(results)
+    time.sleep(1.5)  # all are done, but still with the workers
+    mortal.cluster.scale(0)
+    while mortal.scheduler_info()["workers"]:
+        time.sleep(0.05)
+    with pytest.raises(FftscapeError, match="no worker left"):
         list(results)
 
 

@@ -6,7 +6,7 @@ import pytest
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import RegionSettings, SpectraSettings
 from fftscape.stages.references import mean_spectra, on_grid
-from fftscape.stages.regions import find_regions
+from fftscape.stages.regions import _by_area, find_regions
 from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import survey_grid, window_grid
 
@@ -205,3 +205,9 @@ def test_regions_carried_to_another_grid_and_their_mean_spectra():
             (grid.centres_x > 190, grid.centres_x < 110)]  # fmt: skip
     for mean, own in zip(means, pure, strict=True):
         assert mean @ own / np.linalg.norm(mean) / np.linalg.norm(own) > 0.999
+
+
+def test_the_largest_structure_comes_first_and_one_without_a_valid_window_last():
+    labels = np.array([[0, 1, 1, 2]])
+    assert _by_area(labels, np.array([[True, True, True, False]])).tolist() == [[1, 0, 0, 2]]
+    assert _by_area(labels, np.ones((1, 4), bool)).tolist() == [[1, 0, 0, 2]]

@@ -104,7 +104,7 @@ class Cluster:
     @property
     def n_workers(self) -> int:
         """How many workers there are at the moment."""
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        return len(self._client.scheduler_info(n_workers=-1).get("workers", ()))
 
     def check(self) -> None:
         """See to it that all workers have this version of fftscape.
@@ -130,12 +130,13 @@ class Cluster:
         """
         payload, arrays = _packed(function)
         futures = self._sent_once(arrays)
-        under_way = [self._client.submit(_done, payload, piece, *futures, pure=False) for piece in pieces]
+        under_way = [self._submitted(_done, payload, piece, *futures) for piece in pieces]
         try:
             while under_way:
-                ended: SimpleQueue[Any] = SimpleQueue()
-                under_way[0].add_done_callback(ended.put)
-                yield self._next(ended).result()
+                value, error = self._outcome(under_way[0])
+                if error is not None:
+                    raise error
+                yield value
                 under_way.pop(0)
         finally:
             self._recall(under_way)
@@ -144,46 +145,56 @@ class Cluster:
         self, function: Callable[..., Result], arguments: Sequence[tuple[Any, ...]]
     ) -> Iterator[tuple[int, Result | Exception]]:
         """Call a function with each tuple of arguments; yield numbers and results, or what went wrong, as they come."""
-        futures = {
-            self._client.submit(_called, function, own, pure=False): number for number, own in enumerate(arguments)
-        }
+        futures = {self._submitted(_called, function, own): number for number, own in enumerate(arguments)}
+        # Dask's own ways to wait for the first of many look at all of them each time.
         ended: SimpleQueue[Any] = SimpleQueue()
         for future in futures:
             future.add_done_callback(ended.put)
         try:
             while futures:
-                future = self._next(ended)
-                error = future.exception()
-                yield futures.pop(future), future.result() if error is None else error
+                future = self._patiently(lambda: ended.get(timeout=_PATIENCE))
+                value, error = self._outcome(future)
+                yield futures.pop(future), value if error is None else error
         finally:
             self._recall(list(futures))
+
+    def _submitted(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return self._client.submit(function, *arguments, pure=False)
+        except Exception as error:  # of a class that Dask does not make public
+            if self._client.status == "running":
+                raise
+            raise self._no_scheduler() from error
 
     def _recall(self, futures: list[Any]) -> None:
         if self._client.status == "running":  # with a scheduler that is gone, its futures are gone
             self._client.cancel(futures)
 
-    def _next(self, ended: SimpleQueue[Any]) -> Any:
-        """Wait until a future has ended, for as long as there are workers, and return it.
+    def _outcome(self, future: Any) -> tuple[Any, Exception | None]:
+        """Wait until a future has ended; return its value, or what went wrong."""
+        error: Exception | None = self._patiently(lambda: future.exception(timeout=_PATIENCE))
+        if future.cancelled():
+            raise self._no_scheduler()
+        return (self._patiently(lambda: future.result(timeout=_PATIENCE)) if error is None else None), error
 
-        Dask's own ``wait`` asks the client that is the process's default one, which may be another than this.
+    def _patiently(self, wait: Callable[[], Result]) -> Result:
+        """Call what gives up after some patience, for as long as there are workers.
+
+        It must not ask Dask's default client, as ``distributed.wait`` does: that may be another than this one.
         """
         deserted = 0
-        while True:
+        while deserted < _TIMES_DESERTED:
             try:
-                future = ended.get(timeout=_PATIENCE)
-            except Empty:
+                return wait()
+            except (TimeoutError, Empty):
                 deserted = 0 if self.n_workers else deserted + 1
-            else:
-                if future.cancelled():
-                    raise FftscapeError(
-                        f"the connection to the Dask scheduler {self.address} was lost; see to it that it runs, and "
-                        "run the same command again."
-                    )
-                return future
-            if deserted == _TIMES_DESERTED:
-                raise FftscapeError(
-                    "the Dask cluster has no worker left; start workers, and run the same command again."
-                )
+        raise FftscapeError("the Dask cluster has no worker left; start workers, and run the same command again.")
+
+    def _no_scheduler(self) -> FftscapeError:
+        return FftscapeError(
+            f"the Dask scheduler {self.address} was lost, or its work was cancelled; see to it that it runs, and "
+            "run the same command again."
+        )
 
     def _sent_once(self, arrays: Sequence[Any]) -> list[Any]:
         """Name arrays on the cluster; what the work before needed, too, is there already.
@@ -197,7 +208,7 @@ class Cluster:
         with config.set({"distributed.admin.large-graph-warning-threshold": f"{sys.maxsize}B"}):
             for array in arrays:
                 if id(array) not in kept:
-                    kept[id(array)] = array, self._client.submit(_itself, array, pure=False)
+                    kept[id(array)] = array, self._submitted(_itself, array)
         self._sent = kept
         return [kept[id(array)][1] for array in arrays]
 

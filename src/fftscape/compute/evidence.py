@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fftscape.compute.executors import ordered
 from fftscape.compute.scores import Scores, leading_scores, trimmed_covariance
 from fftscape.compute.territories import Span, deep_inside, without_gaps
 from fftscape.compute.whitening import whitening
@@ -136,7 +137,8 @@ def _field(scores: Scores, survey: Spectra) -> tuple[Field, FloatArray]:
     values = without_gaps(np.moveaxis(grid.to_map(scores.values), 0, -1).astype(np.float64), grid.valid)
     # Each direction for itself: scan lines differ along y only, and half of all pairs would show nothing of it.
     pairs = _differences(values, grid)
-    noise = np.mean([trimmed_covariance(along, _HOMOGENEOUS, least=_LEAST_NOISE) / 2 for along in pairs], axis=0)
+    found = ordered(lambda along: trimmed_covariance(along, _HOMOGENEOUS, least=_LEAST_NOISE) / 2, pairs)
+    noise = np.mean(list(found), axis=0)
     to_noise_units = whitening(noise)
     values = values @ to_noise_units
     gaussian_filter(values, (_SMOOTHING * span[0], _SMOOTHING * span[1], 0), output=values, mode="nearest")

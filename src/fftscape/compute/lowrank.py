@@ -70,6 +70,15 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int =
     True
     """
     rank = min(rank, *matrix.shape)
+    basis, coefficients = _krylov(matrix, rank, seed, power_steps)
+    if not len(coefficients):  # a matrix of zeros has any direction
+        return LowRank(np.eye(matrix.shape[0], 1), np.zeros((1, matrix.shape[1])))
+    turned = np.linalg.eigh(coefficients @ coefficients.T)[1][:, ::-1][:, :rank]
+    return LowRank(basis @ turned, turned.T @ coefficients)
+
+
+def _krylov(matrix: FloatArray, rank: int, seed: int, power_steps: int) -> tuple[FloatArray, FloatArray]:
+    """Return an orthonormal basis, shape (row, direction), that holds the leading directions, and the matrix in it."""
     block = rank + _OVERSAMPLING
     if power_steps * block > min(matrix.shape):  # one step over all directions is as little work, and exact
         block = min(matrix.shape)
@@ -84,10 +93,7 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int =
         right = _transposed_times(matrix, left.astype(matrix.dtype))
         basis = np.concatenate([basis, left], axis=1)
         coefficients = np.concatenate([coefficients, right.T])
-    if not len(coefficients):  # a matrix of zeros has any direction
-        return LowRank(np.eye(matrix.shape[0], 1), np.zeros((1, matrix.shape[1])))
-    turned = np.linalg.svd(coefficients @ coefficients.T)[0][:, :rank]
-    return LowRank(basis @ turned, turned.T @ coefficients)
+    return basis, coefficients
 
 
 def singular_values_squared(
@@ -120,8 +126,11 @@ def singular_values_squared(
     if min(matrix.shape) <= exact_limit:
         values = np.linalg.eigvalsh(_gram(matrix))[::-1][:count]
         return np.asarray(np.maximum(values, 0))
-    part = low_rank(matrix, count, seed=seed, power_steps=_FINE_POWER_STEPS)
-    return np.asarray(np.sum(part.coefficients**2, axis=1))
+    _, coefficients = _krylov(matrix, min(count, *matrix.shape), seed, _FINE_POWER_STEPS)
+    if not len(coefficients):
+        return np.zeros(1)
+    values = np.linalg.eigvalsh(coefficients @ coefficients.T)[::-1][:count]
+    return np.asarray(np.maximum(values, 0))
 
 
 def _parts(count: int) -> list[slice]:

@@ -6,14 +6,11 @@ cells or brush strokes: spectra change as much within as between them. Groups of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
 import numpy as np
 
 from fftscape.compute.brightness import same_but_brightness
 from fftscape.compute.clouds import Cloud, apart, contrast
 from fftscape.compute.evidence import Evidence, Field
-from fftscape.compute.executors import ordered
 from fftscape.compute.territories import thickness
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 
@@ -44,22 +41,19 @@ class Groups:
         self._field, self._seed = field, seed
         self._known: dict[tuple[bytes, int], IntArray] = {}
 
-    def of(self, inside: BoolArray, counts: Sequence[int]) -> Iterator[IntArray]:
-        """Put the places of a region into groups 0, 1, ..., as many as each of some numbers says; -1 outside."""
-        place = inside.tobytes()
-        new = [count for count in counts if (place, count) not in self._known]
-        found = ordered(lambda count: self._found(inside, count), new)
-        for count in counts:
-            if (place, count) not in self._known:
-                self._known[place, count] = next(found)
-            yield self._known[place, count]
+    def of(self, inside: BoolArray, count: int) -> IntArray:
+        """Put the places of a region into so many groups 0, 1, ...; -1 outside."""
+        key = inside.tobytes(), count
+        if key not in self._known:
+            self._known[key] = self._found(inside, count)
+        return self._known[key]
 
     def _found(self, inside: BoolArray, count: int) -> IntArray:
         points, known = self._field.values[inside], self._field.values[inside & self._field.valid]
         groups = np.full(inside.shape, -1)
         if len(known) >= _FEWEST_POINTS:
             centres = _centres(known[:: -(-len(known) // _ENOUGH_POINTS)], count, self._seed)
-            groups[inside] = np.argmin([np.sum((points - centre) ** 2, axis=1) for centre in centres], axis=0)
+            groups[inside] = _nearest(points.T, centres[None])[0][0]
         return groups
 
 
@@ -99,7 +93,8 @@ def subdivided(
     labels = labels.copy()
     while waiting and labels.max() + 1 < _MOST_REGIONS:
         region = waiting.pop()
-        for count, parts in zip(_PART_NUMBERS, groups.of(labels == region, _PART_NUMBERS), strict=True):
+        for count in _PART_NUMBERS:
+            parts = groups.of(labels == region, count)
             if _are_structures(evidence, parts, separation, least_contrast, half_width):
                 labels[parts > 0] = labels.max() + parts[parts > 0]
                 waiting += [region, *range(int(labels.max()) + 2 - count, int(labels.max()) + 1)]
@@ -110,31 +105,38 @@ def subdivided(
 def _centres(points: FloatArray, count: int, seed: int) -> FloatArray:
     """Return the centres of the groups with the least squared distances of a few trials (k-means)."""
     random = np.random.default_rng(seed)
+    if not np.ptp(points, axis=0).any():
+        return points[:1]
     columns = np.ascontiguousarray(points.T)
-    best, least = points[:1], np.inf
-    for _ in range(_STARTS if np.ptp(points, axis=0).any() else 0):
-        centres = _settled(points, columns, _spread_start(points, count, random))
-        if centres is None:
-            continue
-        error = float(_distances(columns, centres).min(axis=0).sum())
-        if error < least:
-            best, least = centres, error
-    return best
+    trials = _settled(points, columns, np.array([_spread_start(points, count, random) for _ in range(_STARTS)]))
+    if not len(trials):
+        return points[:1]
+    return np.asarray(trials[_nearest(columns, trials)[1].sum(axis=1).argmin()])
 
 
-def _settled(points: FloatArray, columns: FloatArray, centres: FloatArray) -> FloatArray | None:
-    """Move centres to the middle of the points that are nearest to them, until they stay; None if one loses all."""
-    numbers = np.arange(len(centres))[:, None]
+def _settled(points: FloatArray, columns: FloatArray, trials: FloatArray) -> FloatArray:
+    """Move centres to the middle of the points that are nearest to them, until they stay.
+
+    `trials` has shape (trial, centre, dimension): calls cost more than the few numbers of one of them. A trial of which
+    a centre loses all its points is left out.
+    """
+    count = trials.shape[1]
+    moving = np.arange(len(trials))
+    lost = np.zeros(len(trials), bool)
     for _ in range(_ROUNDS):
-        nearest = _distances(columns, centres).argmin(axis=0)
-        sizes = np.bincount(nearest, minlength=len(centres))
-        if not sizes.all():
-            return None
-        moved = ((nearest == numbers) @ points) / sizes[:, None]
-        if np.array_equal(moved, centres):
+        nearest, _ = _nearest(columns, trials[moving])
+        members = nearest[:, None] == np.arange(count)[:, None]
+        sizes = members.sum(axis=2)
+        full = sizes.all(axis=1)
+        lost[moving[~full]] = True
+        moving, members, sizes = moving[full], members[full], sizes[full]
+        moved = (members.reshape(-1, len(points)) @ points).reshape(len(moving), *trials.shape[1:]) / sizes[:, :, None]
+        stays = (moved == trials[moving]).all(axis=(1, 2))
+        trials[moving] = moved
+        moving = moving[~stays]
+        if not len(moving):
             break
-        centres = moved
-    return centres
+    return trials[~lost]
 
 
 def _spread_start(points: FloatArray, count: int, random: np.random.Generator) -> FloatArray:
@@ -148,9 +150,21 @@ def _spread_start(points: FloatArray, count: int, random: np.random.Generator) -
     return np.asarray(points[chosen])
 
 
-def _distances(columns: FloatArray, centres: FloatArray) -> FloatArray:
-    """Return squared distances less the points' own squares, shape (centre, point)."""
-    return np.asarray(np.sum(centres**2, axis=1)[:, None] - 2 * (centres @ columns))
+def _nearest(columns: FloatArray, trials: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Return each point's nearest centre in each trial, and its squared distance less the point's own square.
+
+    Both of shape (trial, point); `columns` is of shape (dimension, point).
+    """
+    count, size, dimension = trials.shape
+    distances = (np.sum(trials**2, axis=2).reshape(-1, 1) - 2 * (trials.reshape(-1, dimension) @ columns)).reshape(
+        count, size, -1
+    )
+    nearest, least = np.zeros((count, columns.shape[1]), np.intp), distances[:, 0].copy()
+    # NumPy's own search along any axis but the last one takes several times as long.
+    for centre in range(1, size):
+        nearest[distances[:, centre] < least] = centre
+        np.minimum(least, distances[:, centre], out=least)
+    return nearest, least
 
 
 def _are_structures(

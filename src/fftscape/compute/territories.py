@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -14,6 +15,8 @@ from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 Span = tuple[int, int]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
+# Depths of maps of at most so many places are remembered.
+_REMEMBERED = 1 << 16
 # Deep inside is so far from the border, in windows, or so far relative to the deepest place.
 _DEPTH = 0.7
 _RELATIVE_DEPTH = 0.6
@@ -43,29 +46,43 @@ def depth(inside: BoolArray, span: Span) -> FloatArray:
     Returns
     -------
     ndarray of float64, shape (y, x)
-        Distance to the border in windows; 0 outside, infinity where the region is everything.
+        Distance to the border in windows; 0 outside, infinity where the region is everything. Read-only.
 
     Examples
     --------
     >>> depth(np.array([[True, True, True, False]]), (1, 2)).tolist()
     [[1.25, 0.75, 0.25, 0.0]]
     """
+    # One region is asked about several times in a row: its width, its inside, and with other thresholds again.
+    if inside.size <= _REMEMBERED:
+        return _remembered_depth(inside.tobytes(), inside.shape, span)
+    return _depth(inside, span)
+
+
+@lru_cache(maxsize=64)
+def _remembered_depth(inside: bytes, shape: tuple[int, int], span: Span) -> FloatArray:
+    return _depth(np.frombuffer(inside, bool).reshape(shape), span)
+
+
+def _depth(inside: BoolArray, span: Span) -> FloatArray:
     from scipy.ndimage import distance_transform_edt
 
     if inside.all():
-        return np.full(inside.shape, np.inf)
+        return np.broadcast_to(np.inf, inside.shape)
     # Around a region lies a ring of places outside it, and nothing beyond can be nearer: the rest says nothing.
     box = _surroundings(inside, (1, 1))
     depths = np.zeros(inside.shape)
-    pad = [
-        (2 * steps * (part.start == 0), 2 * steps * (part.stop == length))
+    # Where the box ends with the map, the region is taken to go on.
+    lines = [
+        np.arange(part.start - 2 * steps * (part.start == 0), part.stop + 2 * steps * (part.stop == length))
         for steps, part, length in zip(span, box, inside.shape, strict=True)
     ]
-    beyond = np.pad(inside[box], pad, mode="edge")
+    beyond = inside[np.ix_(*(np.clip(line, 0, length - 1) for line, length in zip(lines, inside.shape, strict=True)))]
     # The border lies half a step outside the last place.
     distance = distance_transform_edt(beyond, sampling=(1 / span[0], 1 / span[1])) - 0.5 / max(span)
-    part = tuple(slice(before, length - after) for (before, after), length in zip(pad, beyond.shape, strict=True))
+    part = tuple(slice(own.start - line[0], own.stop - line[0]) for own, line in zip(box, lines, strict=True))
     depths[box] = np.maximum(distance, 0)[part]
+    depths.flags.writeable = False
     return depths
 
 

@@ -73,9 +73,7 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
         return _undivided(survey, confidence=None)
     evidence = gathered(survey, n_directions, settings.seed)
     trials = _trials(evidence, settings)
-    labels = trials[len(trials) // 2]
-    order = np.argsort(-np.bincount(labels[valid], minlength=int(labels.max()) + 1), kind="stable")
-    labels = np.argsort(order)[labels]
+    labels = _by_area(trials[len(trials) // 2], valid)
     numbers = [int(division.max()) + 1 for division in trials]
     n = int(labels.max()) + 1
     others = sorted({number for number in numbers if number != n})
@@ -90,6 +88,12 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
         alternatives=tuple(others),
         continuous=tuple(int(index) for index in np.flatnonzero(variation > _CONTINUOUS)),
     )
+
+
+def _by_area(labels: IntArray, valid: BoolArray) -> IntArray:
+    """Give regions numbers in falling order of their valid windows, of which one may have none."""
+    order = np.argsort(-np.bincount(labels[valid], minlength=int(labels.max()) + 1), kind="stable")
+    return np.asarray(np.argsort(order)[labels])
 
 
 def _undivided(survey: Spectra, confidence: float | None) -> Regions:
