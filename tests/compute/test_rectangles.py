@@ -1,9 +1,9 @@
-"""Ranges of values are told in pixels of any dtype as they are in floats."""
+"""Ranges of values in pixels of any dtype, and long runs of them."""
 
 import numpy as np
 import pytest
 
-from fftscape.compute.rectangles import Values
+from fftscape.compute.rectangles import Values, _long_runs, _rows_with_runs
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.int32, np.uint32, np.int64, np.float32])
@@ -23,3 +23,20 @@ def test_pixels_in_a_range_are_those_in_floats(dtype):
     assert seen == {False, True}
     assert not Values(most + 1.0, most + 9.0).tell(pixels).any()
     assert not Values(pixels[0, 0] + 0.3, pixels[0, 0] + 0.6).tell(pixels).any()
+
+
+@pytest.mark.parametrize(("least", "width"), [(1, 9), (2, 9), (3, 30), (7, 30), (16, 61), (17, 61)])
+def test_no_row_with_a_long_run_is_passed_over(least, width):
+    random = np.random.default_rng(least)
+    flags = random.random((400, width)) < 0.4
+    for row in range(300):  # runs of just the length, and one less, at all places
+        start = row % (width - least + 1)
+        flags[row, start : start + least - row % 2] = True
+    known = [row for row in range(400) if _longest(flags[row]) >= least]
+    assert set(known) <= set(_rows_with_runs(flags, least).tolist())
+    expected = np.lib.stride_tricks.sliding_window_view(flags, least, axis=1).all(axis=2)
+    assert (_long_runs(flags, least) == expected).all()
+
+
+def _longest(row):
+    return max(map(len, "".join("x" if flag else " " for flag in row).split()), default=0)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.model.arrays import BoolArray
+from fftscape.model.arrays import BoolArray, IntArray
 
 Pixels = npt.NDArray[Any]
 
@@ -23,6 +23,8 @@ _WIDEST = 0.9
 _FRAMED, _HALF = 0.97, 0.5
 # What is more common than this is a background or a part of the image.
 _COMMON = 0.3
+# Rows are looked at first in so many pixels of each half of a run.
+_PROBED = 8
 # The pixels around it hold at most this part of its value, and most of them differ from their neighbours.
 _OUTSIDE, _REPEATED = 0.15, 0.5
 # They are at least this part as far from its value as those so many pixels further out: images have softer edges.
@@ -140,10 +142,10 @@ def drawn_rectangles(data: Pixels, least: int) -> list[Drawn]:
     flags = dark.tell(data), bright.tell(data)
     found: list[Drawn | None] = []
     for kind in (flags[0], flags[1], flags[0] | flags[1]):
-        for place in _places(_long_runs(kind, least), least):
+        for place in _places(kind, least, least):
             is_dark = float(np.median(data[place.slices])) <= dark.most
             found.append(_drawn(data, place, dark if is_dark else bright, kind))
-    for place in _places(_long_runs(data[:, 1:] == data[:, :-1], least - 1), least):
+    for place in _places(data[:, 1:] == data[:, :-1], least - 1, least):
         value = float(data[place.top, place.left])  # each row of a rectangle begins at its left edge
         found.append(_drawn(data, place, Values(value, value), None))
     # The parts of an outline, and what is written in a box, are no rectangles of their own.
@@ -156,30 +158,44 @@ def drawn_rectangles(data: Pixels, least: int) -> list[Drawn]:
 
 def _long_runs(flags: BoolArray, least: int) -> BoolArray:
     """Keep the beginning of runs along rows of at least `least` true pixels: all but the last `least - 1` of each."""
-    # Hardly any row of most images has as many true pixels at all.
-    rows = np.flatnonzero([np.count_nonzero(row) >= least for row in flags])
-    length, kept = 1, flags[rows]
+    length, kept = 1, flags
     while length < least:
         by = min(length, least - length)
         kept = kept[:, : kept.shape[1] - by] & kept[:, by:]
         length += by
-    runs = np.zeros((len(flags), kept.shape[1]), bool)
-    runs[rows] = kept
-    return runs
+    return kept
 
 
-def _places(runs: BoolArray, least: int) -> Iterator[Rectangle]:
-    """Yield the bounds of connected runs of at least two rows that do not cross the image."""
-    rows, width = np.flatnonzero(runs.any(axis=1)), runs.shape[1] + least - 1
-    if not len(rows) or runs.mean() > _COMMON:
+def _rows_with_runs(flags: BoolArray, least: int) -> IntArray:
+    """Choose the rows that may hold a run of at least `least` true pixels, hardly any of most images."""
+    # Of equal parts half as long as a run it covers one from its first pixel on.
+    part = max(1, least // 2)
+    whole = flags[:, : flags.shape[1] // part * part]
+    begin = whole[:, ::part]
+    for further in range(1, min(part, _PROBED)):
+        begin = begin & whole[:, further::part]
+    return np.flatnonzero(begin.any(axis=1))
+
+
+def _places(flags: BoolArray, length: int, least: int) -> Iterator[Rectangle]:
+    """Yield the bounds of connected runs, in at least two rows, that do not cross the image.
+
+    A run is of at least `length` true flags, which tell of `least` pixels.
+    """
+    rows = _rows_with_runs(flags, length)
+    runs = _long_runs(flags[rows], length)
+    rows, runs = rows[runs.any(axis=1)], runs[runs.any(axis=1)]
+    if not len(rows) or np.count_nonzero(runs) > _COMMON * len(flags) * runs.shape[1]:
         return
     from scipy import ndimage
 
-    first, last = int(rows[0]), int(rows[-1]) + 1
-    labelled, _ = ndimage.label(runs[first:last])
+    first = int(rows[0])
+    between = np.zeros((int(rows[-1]) + 1 - first, runs.shape[1]), bool)
+    between[rows - first] = runs
+    labelled, _ = ndimage.label(between)
     for place in ndimage.find_objects(labelled):
         found = Rectangle(place[0].start + first, place[1].start, place[0].stop + first, place[1].stop + least - 1)
-        if found.height > 1 and found.width <= _WIDEST * width:
+        if found.height > 1 and found.width <= _WIDEST * (flags.shape[1] + least - length):
             yield found
 
 
