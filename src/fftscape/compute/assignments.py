@@ -53,13 +53,13 @@ def resampled(assignment: Assignment, rows: FloatArray, columns: FloatArray) -> 
     ndarray of float32, shape (component, row, column)
         Constant beyond the outermost window centres.
     """
-    grid = assignment.grid
-    return np.stack(
-        [
-            interpolated(interpolated(distance, grid.centres_y, rows).T, grid.centres_x, columns).T
-            for distance in assignment.distances
-        ]
-    )
+    return interpolated(across(assignment, columns), assignment.grid.centres_y, rows)
+
+
+def across(assignment: Assignment, columns: FloatArray) -> npt.NDArray[np.float32]:
+    """Interpolate distances along x only; parameters as in `resampled`, shape (component, window_y, column)."""
+    turned = interpolated(assignment.distances.swapaxes(1, 2), assignment.grid.centres_x, columns)
+    return np.ascontiguousarray(turned.swapaxes(1, 2))
 
 
 def coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:
@@ -69,11 +69,11 @@ def coarse_span(assignment: Assignment, grid: WindowGrid) -> tuple[int, int]:
 
 
 def interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) -> npt.NDArray[np.float32]:
-    """Interpolate linearly along the first axis.
+    """Interpolate linearly along the last axis but one.
 
     Parameters
     ----------
-    values : ndarray, shape (centre, other)
+    values : ndarray, shape (..., centre, other)
         What is known at the centres; finite.
     centres : ndarray of float, shape (centre,)
         Rising.
@@ -82,7 +82,7 @@ def interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) ->
 
     Returns
     -------
-    ndarray of float32, shape (place, other)
+    ndarray of float32, shape (..., place, other)
         Constant beyond the outermost centres.
 
     Examples
@@ -92,11 +92,11 @@ def interpolated(values: FloatArray, centres: FloatArray, places: FloatArray) ->
     """
     position = np.interp(places, centres, np.arange(len(centres)))
     values = np.asarray(values, np.float32)
-    out = np.empty((len(places), *values.shape[1:]), np.float32)
+    out = np.empty((*values.shape[:-2], len(places), values.shape[-1]), np.float32)
     for start in range(0, len(places), _AT_A_TIME):
         own = position[start : start + _AT_A_TIME]
         near = slice(int(own[0]), min(int(own[-1]) + 2, len(centres)))
         # With the few centres around them a product is several times as fast as picking two for each place.
         weights = np.maximum(1 - np.abs(own[:, None] - np.arange(near.start, near.stop)), 0)
-        np.matmul(weights.astype(np.float32), values[near], out=out[start : start + _AT_A_TIME])
+        np.matmul(weights.astype(np.float32), values[..., near, :], out=out[..., start : start + _AT_A_TIME, :])
     return out

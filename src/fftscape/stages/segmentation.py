@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.assignments import Assignment, coarse_span, interpolated, resampled
+from fftscape.compute.assignments import Assignment, across, coarse_span, interpolated, resampled
 from fftscape.compute.executors import for_each, ordered
 from fftscape.compute.scores import leading_scores
 from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
@@ -33,8 +33,8 @@ _ENOUGH_WINDOWS = 5000
 _PATCH_EVERY = 3
 # Standard uncertainty of a boundary's place, in windows of the finest scale that was believed.
 _PLACE = 0.1
-# Rows of pixels that are worked on at a time.
-_BAND = 64
+# Rows of pixels that are worked on at a time, and pixels of which a few arrays stay in a core's cache.
+_BAND, _CACHED = 64, 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,13 +221,14 @@ def _erase(where: BoolArray, labels: npt.NDArray[np.int16], margin: npt.NDArray[
 def _draw(piece: Placed, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.float32]) -> None:
     """Write labels and margins of a part of the image."""
     grid, columns = piece.assignment.grid, piece.columns
-    across = np.arange(columns.start, columns.stop, dtype=float)
-    lines = [interpolated(distance.T, grid.centres_x, across).T for distance in piece.assignment.distances]
+    lines = across(piece.assignment, np.arange(columns.start, columns.stop, dtype=float))
+    height = max(1, _CACHED // (columns.stop - columns.start))
 
     def fill(rows: slice) -> None:
-        down = np.arange(rows.start, rows.stop, dtype=float)
-        nearest = (interpolated(line, grid.centres_y, down) for line in lines)
-        labels[rows, columns], margin[rows, columns] = _assigned(nearest)
+        for start in range(rows.start, rows.stop, height):
+            own = slice(start, min(start + height, rows.stop))
+            distances = interpolated(lines, grid.centres_y, np.arange(own.start, own.stop, dtype=float))
+            labels[own, columns], margin[own, columns] = _assigned(distances)
         release(labels)
         release(margin)
 
@@ -235,26 +236,24 @@ def _draw(piece: Placed, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.f
     for_each(fill, [slice(start, min(start + _BAND, piece.rows.stop)) for start in starts])
 
 
-def _assigned(distances: Iterable[npt.NDArray[np.float32]]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
+def _assigned(distances: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
     """Return the nearest component of each pixel, and how much nearer it is than the second: 1 where it is alone."""
-    others = iter(distances)
-    best = next(others)
-    labels = np.zeros(best.shape, np.int16)
-    second = np.full_like(best, np.inf)
-    alone = True
-    for index, distance in enumerate(others, 1):
-        alone = False
+    if len(distances) == 1:
+        return np.zeros(distances.shape[1:], np.int16), np.ones(distances.shape[1:], np.float32)
+    first, other = distances[:2]
+    labels = (other < first).astype(np.int16)
+    best, second = np.minimum(first, other), np.maximum(first, other)
+    for index, distance in enumerate(distances[2:], 2):
         np.copyto(labels, np.int16(index), where=distance < best)
         np.minimum(second, np.maximum(best, distance), out=second)
         np.minimum(best, distance, out=best)
-    margin = np.ones_like(best) if alone else (second - best) / np.maximum(second + best, np.float32(1e-12))
-    return labels, margin.astype(np.float32, copy=False)
+    return labels, (second - best) / np.maximum(second + best, np.float32(1e-12))
 
 
 def _counted(labels: npt.NDArray[np.int16], band: slice, count: int) -> tuple[FloatArray, FloatArray]:
     """Count each component's pixels in a band of rows, and their borders, those with the next row included."""
     inside = labels[band]
-    areas = np.bincount(inside.ravel() + 1, minlength=count + 1)[1:].astype(float)
+    areas = np.array([np.count_nonzero(inside == index) for index in range(count)], float)
     borders = np.zeros(count)
     below = labels[band.start + 1 : band.stop + 1]
     for one, other in ((below, labels[band.start : band.start + len(below)]), (inside[:, 1:], inside[:, :-1])):
