@@ -16,10 +16,10 @@ def draw(path: Path, seconds: dict[str, float], floor: float, results: list[Meas
     names = list(seconds)[::-1]
     bars = axes[0].barh(names, [seconds[name] for name in names], color="#4477aa")
     axes[0].bar_label(bars, fmt="%.3g s", padding=3)
-    axes[0].axvline(floor, color="#cc6677", linestyle="--", label=f"floor of this machine, {1000 * floor:.0f} ms")
+    axes[0].axvline(floor, color="#cc6677", linestyle="--")
+    axes[0].set_title(f"dashed: floor of this machine, {1000 * floor:.0f} ms", fontsize=9)
     axes[0].set(xscale="log", xlabel="seconds after imports")
     axes[0].margins(x=0.25)
-    axes[0].legend(loc="upper right", fontsize=8)
     if results:
         grown = sorted((one.n_windows, one.seconds) for one in results if "image" in one.case.name or one is results[0])
         axes[1].loglog(*zip(*grown, strict=True), "o-", color="#4477aa", label="fftscape")

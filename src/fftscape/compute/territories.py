@@ -59,7 +59,7 @@ def depth(inside: BoolArray, span: Span) -> FloatArray:
     return _depth(inside, span)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def _remembered_depth(inside: bytes, shape: tuple[int, int], span: Span) -> FloatArray:
     return _depth(np.frombuffer(inside, bool).reshape(shape), span)
 
