@@ -135,7 +135,7 @@ class Cluster:
             while under_way:
                 value, error = self._outcome(under_way[0])
                 if error is not None:
-                    raise error
+                    under_way[0].result()  # raises it, with its traceback on the worker
                 yield value
                 under_way.pop(0)
         finally:

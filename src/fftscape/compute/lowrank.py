@@ -69,7 +69,6 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int =
     >>> bool(np.allclose(part.basis @ part.coefficients, a))
     True
     """
-    rank = min(rank, *matrix.shape)
     basis, coefficients = _krylov(matrix, rank, seed, power_steps)
     if not len(coefficients):  # a matrix of zeros has any direction
         return LowRank(np.eye(matrix.shape[0], 1), np.zeros((1, matrix.shape[1])))
@@ -79,7 +78,7 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int =
 
 def _krylov(matrix: FloatArray, rank: int, seed: int, power_steps: int) -> tuple[FloatArray, FloatArray]:
     """Return an orthonormal basis, shape (row, direction), that holds the leading directions, and the matrix in it."""
-    block = rank + _OVERSAMPLING
+    block = min(rank, *matrix.shape) + _OVERSAMPLING
     if power_steps * block > min(matrix.shape):  # one step over all directions is as little work, and exact
         block = min(matrix.shape)
     rng = np.random.default_rng(seed)
@@ -126,7 +125,7 @@ def singular_values_squared(
     if min(matrix.shape) <= exact_limit:
         values = np.linalg.eigvalsh(_gram(matrix))[::-1][:count]
         return np.asarray(np.maximum(values, 0))
-    _, coefficients = _krylov(matrix, min(count, *matrix.shape), seed, _FINE_POWER_STEPS)
+    _, coefficients = _krylov(matrix, count, seed, _FINE_POWER_STEPS)
     if not len(coefficients):
         return np.zeros(1)
     values = np.linalg.eigvalsh(coefficients @ coefficients.T)[::-1][:count]
