@@ -28,7 +28,7 @@ def labelled(scene, size=64, image=None):
     return labelling.labelled(Ground(image or scene.image, usable, 2**40), assignment, grid, Settings())
 
 
-@pytest.mark.parametrize("tile", [150, 333])
+@pytest.mark.parametrize("tile", [pytest.param(150, marks=pytest.mark.long), 333])
 def test_tiles_give_nearly_the_same_labels(scene, tile, monkeypatch):
     whole = labelled(scene)
     monkeypatch.setattr(labelling, "_LARGEST", tile)
@@ -49,8 +49,8 @@ def test_pixels_of_a_mapped_image_are_given_back_tile_by_tile(scene, tmp_path, m
     mapped = np.load(tmp_path / "mapped.npy", mmap_mode="r")
     given_back = []
     monkeypatch.setattr(labelling, "release", lambda data: given_back.append(data is mapped))
-    monkeypatch.setattr(labelling, "_LARGEST", 150)
-    monkeypatch.setattr(labelling, "_TILE", 150)
+    monkeypatch.setattr(labelling, "_LARGEST", 333)
+    monkeypatch.setattr(labelling, "_TILE", 333)
     labelled(scene, image=dataclasses.replace(scene.image, data=mapped))
     tiles = len(labelling._parts(mapped.shape[0])) * len(labelling._parts(mapped.shape[1]))
     assert tiles > 1

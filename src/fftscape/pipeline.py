@@ -18,6 +18,7 @@ from fftscape.compute.backend import device
 from fftscape.compute.executors import aside, elsewhere, is_spread, one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.compute.memory import allowed_memory
+from fftscape.compute.transform import done_by
 from fftscape.labelling import labelled
 from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.arrays import FloatArray, IntArray
@@ -350,7 +351,7 @@ def _provenance(ground: Ground, pixels_sha256: str) -> dict[str, str]:
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "scipy": version("scipy"),
-        **({} if backend == "numpy" else {"backend": f"{backend} {device(backend).version}"}),
+        **({"transforms": done_by()} if backend == "numpy" else {"backend": f"{backend} {device(backend).version}"}),
         "machine": platform.machine(),
         "input": image.source,
         "pixels_sha256": pixels_sha256,

@@ -10,7 +10,8 @@ from fftscape.compute.transform import Transform
 from fftscape.model.records import WindowGrid
 from fftscape.model.settings import SpectraSettings
 
-SIZES = [(16, 10), (9, 14), (11, 7), (8, 13)]
+# Heights, widths and half of even widths have factors of 4, 2, 3, 5, 7, 11 and 13 between them.
+SIZES = [(16, 10), (9, 14), (11, 7), (8, 13), (15, 12), (1, 16), (6, 1)]
 PLAIN = SpectraSettings(taper="none", remove_mean=False, scaling="amplitude", unit_norm=False)
 BARE = SpectraSettings(scaling="amplitude", unit_norm=False)
 # Uneven distances, so that rows are shared by some windows and not by others.
@@ -18,11 +19,26 @@ TOPS, LEFTS = np.array([0, 1, 5, 18, 30, 37]), np.array([0, 4, 6, 21, 40, 41, 55
 SCALE = Scale(40.0, 3.0)
 
 
+@pytest.fixture(autouse=True, params=["SciPy", "kernel, 16 bytes", "kernel, 32 bytes"])
+def way(request, monkeypatch):
+    """Everything is shown of each way to compute, the compiled one with each kind of vectors."""
+    if request.param == "SciPy":
+        monkeypatch.setattr(transform, "_kernel", None)
+    elif transform._kernel is None:
+        pytest.skip("the kernel was not compiled when fftscape was installed")
+    else:
+        monkeypatch.setattr(transform, "_LANES", 4 if "16" in request.param else 8)
+
+
 @pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(2)
     y, x = np.mgrid[:53, :71]
     return (40 + 3 * np.sin(0.9 * x + 0.4 * y) + 0.1 * x + rng.normal(size=(53, 71))).astype(np.float32)
+
+
+def test_it_says_what_computes(way, monkeypatch):
+    assert transform.done_by() == ("SciPy" if transform._kernel is None else "kernel")
 
 
 def grid_of(size, tops=TOPS, lefts=LEFTS, shape=(53, 71)):

@@ -87,10 +87,12 @@ ODD_RECORDS: dict[str, Callable[[], AnalysisRecord]] = {
 
 
 # Each component is two figures and two panels more.
+LONG = ("seven components", "twenty components", "tall strip")
+
+
 @pytest.fixture(
     params=[
-        pytest.param(name, id=name.replace(" ", "-"), marks=[pytest.mark.long] * (name == "twenty components"))
-        for name in ODD_RECORDS
+        pytest.param(name, id=name.replace(" ", "-"), marks=[pytest.mark.long] * (name in LONG)) for name in ODD_RECORDS
     ]
 )
 def odd_record(request: pytest.FixtureRequest) -> AnalysisRecord:

@@ -2,6 +2,8 @@
 
 Windows above one another share rows, so each row is tapered and transformed along x once for all of them. The mean
 of a window is taken out of its spectrum, where it is a few numbers: a taper's transform is zero nearly everywhere.
+
+The arithmetic is done by a compiled kernel (``src/kernel``), and where that could not be built by NumPy and SciPy.
 """
 
 from __future__ import annotations
@@ -14,11 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.half_plane import half_plane_weights, n_features
-from fftscape.compute.pixels import Scale
+from fftscape.compute.pixels import Pixels, Scale
 from fftscape.compute.tapers import profile
 from fftscape.model.arrays import BoolArray, IntArray
 from fftscape.model.records import WindowGrid
-from fftscape.model.settings import Scaling, SpectraSettings
+from fftscape.model.settings import Pair, Scaling, SpectraSettings
+
+try:
+    from fftscape.compute import _kernel
+except ImportError:  # there was no compiler when fftscape was installed
+    _kernel = None  # type: ignore[assignment]
 
 Block = npt.NDArray[np.float32]
 
@@ -37,8 +44,17 @@ _SCALINGS: Mapping[Scaling, Callable[[Block], Block]] = {
     "sqrt": lambda amplitude: np.sqrt(amplitude, out=amplitude),
     "log": lambda amplitude: np.log1p(amplitude, out=amplitude),
 }
+# The kernel's names of them.
+_NUMBERS: Mapping[Scaling, int] = {"amplitude": 0, "sqrt": 1, "log": 2}
+# Of its vectors, the longest that the processor has.
+_LANES = 0
 # A weight of scaled values is this power of it for amplitudes; a logarithm has none.
 _AMPLITUDE_WEIGHTS: Mapping[Scaling, int] = {"amplitude": 1, "sqrt": 2, "log": 0}
+
+
+def done_by() -> str:
+    """Return what does the arithmetic here: ``"kernel"`` or ``"SciPy"``; their results differ by rounding."""
+    return "SciPy" if _kernel is None else "kernel"
 
 
 @dataclass(frozen=True)
@@ -56,12 +72,39 @@ class Piece:
 
 
 @dataclass(frozen=True, eq=False)
-class _Mean:
-    """What a window's mean adds to its spectrum, for a value of 1 at zero frequency: nothing but at a few places."""
+class _Method:
+    """What is done to each window, in numbers.
 
-    rows: IntArray
-    columns: IntArray
-    values: npt.NDArray[np.complex64]
+    Parameters
+    ----------
+    taper_y, taper_x : ndarray of float32, shape (y,), (x,)
+        Their outer product has Euclidean norm 1.
+    mean_y, mean_x : ndarray of complex64, shape (frequency_y,), (column,)
+        Their outer product is the half-plane spectrum of a constant 1.
+    level : float
+        Of that, the value at zero frequency.
+    before, after, energy : ndarray of float32, shape (column,)
+        Weights of amplitudes, of scaled values, and of squared amplitudes in the window's energy.
+    """
+
+    taper_y: Pixels
+    taper_x: Pixels
+    mean_y: npt.NDArray[np.complex64]
+    mean_x: npt.NDArray[np.complex64]
+    level: float
+    before: Block
+    after: Block
+    energy: Block
+
+
+@dataclass(frozen=True, eq=False)
+class _Strip:
+    """Pixels, the windows asked for in them and where their spectra go: -1 for a window that is not wanted."""
+
+    pixels: Pixels
+    tops: IntArray
+    lefts: IntArray
+    places: IntArray
 
 
 class Transform:
@@ -81,22 +124,8 @@ class Transform:
 
     def __init__(self, data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSettings, scale: Scale) -> None:
         self._data, self._grid, self._settings, self._scale = data, grid, settings, scale
-        along_y, along_x = (profile(length, settings.taper) for length in grid.size)
-        along_y = along_y / (np.linalg.norm(along_y) * np.linalg.norm(along_x))
-        # Where the scaling allows it, amplitudes are weighted while lines are tapered, which costs nothing.
-        weights = half_plane_weights(grid.size)
-        early = weights ** _AMPLITUDE_WEIGHTS[settings.scaling]
-        self._late = None if _AMPLITUDE_WEIGHTS[settings.scaling] else weights.astype(np.float32)
-        self._taper_x = along_x.astype(np.float32)
-        # Real and imaginary parts lie one after the other: a real taper needs no complex product.
-        self._taper_y = (along_y[:, None] * early.repeat(2)).astype(np.float32)
-        self._mean = _mean_of(np.fft.rfft2(np.outer(along_y, along_x)) * early) if settings.remove_mean else None
-        # A constant of 1 has so much at zero frequency.
-        self._level = float(along_y.sum() * along_x.sum())
-        # What turns squared weighted amplitudes into the window's energy, by Parseval's theorem.
-        self._to_energy = np.tile((weights / early) ** 2 / (grid.size[0] * grid.size[1]), grid.size[0]).astype(
-            np.float32
-        )
+        method = _method(grid.size, settings)
+        self._work = _by_scipy(method, settings) if _kernel is None else _by_kernel(method, settings)
 
     @property
     def n_features(self) -> int:
@@ -127,55 +156,109 @@ class Transform:
         piece : Piece
             One of `pieces`.
         """
-        from scipy import fft
-
         asked = wanted[piece.rows, piece.columns]
         rows, columns = np.flatnonzero(asked.any(axis=1)), np.flatnonzero(asked.any(axis=0))
-        origins = self._grid.origins_y[piece.rows][rows]
+        tops = self._grid.origins_y[piece.rows][rows]
         lefts = self._grid.origins_x[piece.columns][columns]
         height, width = self._grid.size
-        strip = self._data[origins[0] : origins[-1] + height, lefts[0] : lefts[-1] + width]
-        pixels = self._scale.normalised(strip)
-        cut = np.lib.stride_tricks.sliding_window_view(pixels, width, axis=1).transpose(1, 0, 2)
-        tapered = np.empty((len(lefts), len(pixels), width), np.float32)
-        for run in _runs(lefts):  # a slice of a view copies nothing
-            places_x = slice(int(lefts[run.start] - lefts[0]), int(lefts[run.stop - 1] - lefts[0]) + 1, run.step)
-            np.multiply(cut[places_x], self._taper_x, out=tapered[run.start : run.stop])
+        strip = self._data[tops[0] : tops[-1] + height, lefts[0] : lefts[-1] + width]
+        there = np.where(asked, places[piece.rows, piece.columns], -1)[np.ix_(rows, columns)]
+        self._work(_Strip(self._scale.normalised(strip), tops - tops[0], lefts - lefts[0], there), values)
+
+
+def _method(size: Pair, settings: SpectraSettings) -> _Method:
+    along_y, along_x = (profile(length, settings.taper) for length in size)
+    along_y = along_y / (np.linalg.norm(along_y) * np.linalg.norm(along_x))
+    weights = half_plane_weights(size)
+    # Where the scaling allows it, amplitudes are weighted.
+    early = weights ** _AMPLITUDE_WEIGHTS[settings.scaling]
+    return _Method(
+        taper_y=along_y.astype(np.float32),
+        taper_x=along_x.astype(np.float32),
+        mean_y=_without_nothing(np.fft.fft(along_y)),
+        mean_x=_without_nothing(np.fft.rfft(along_x)),
+        level=float(along_y.sum() * along_x.sum()),
+        before=early.astype(np.float32),
+        after=(np.ones_like(weights) if _AMPLITUDE_WEIGHTS[settings.scaling] else weights).astype(np.float32),
+        # By Parseval's theorem.
+        energy=(weights**2 / (size[0] * size[1])).astype(np.float32),
+    )
+
+
+def _without_nothing(transform: npt.NDArray[np.complex128]) -> npt.NDArray[np.complex64]:
+    return np.where(np.abs(transform) > _NOTHING * np.abs(transform[0]), transform, 0).astype(np.complex64)
+
+
+def _by_kernel(method: _Method, settings: SpectraSettings) -> Callable[[_Strip, Block], None]:
+    """Return what computes spectra by the compiled kernel."""
+    weights = np.stack([method.before, method.after, method.energy])
+    scaling = _NUMBERS[settings.scaling]
+    options = (scaling, settings.remove_mean, settings.unit_norm, method.level, ROUNDING, _LANES)
+
+    def work(strip: _Strip, values: Block) -> None:
+        tops, lefts, places = (np.ascontiguousarray(n, np.int64) for n in (strip.tops, strip.lefts, strip.places))
+        _kernel.spectra(
+            np.ascontiguousarray(strip.pixels),
+            strip.pixels.shape[1],
+            tops,
+            lefts,
+            places,
+            method.taper_y,
+            method.taper_x,
+            method.mean_y,
+            method.mean_x,
+            weights,
+            values,
+            *options,
+        )
+
+    return work
+
+
+def _by_scipy(method: _Method, settings: SpectraSettings) -> Callable[[_Strip, Block], None]:
+    """Return what computes spectra by NumPy and SciPy."""
+    from scipy import fft
+
+    width = len(method.taper_x)
+    # Real and imaginary parts lie one after the other: a real taper needs no complex product, and weights cost nothing.
+    taper_y = method.taper_y[:, None] * method.before.repeat(2)
+    mean_rows, mean_columns = np.flatnonzero(method.mean_y), np.flatnonzero(method.mean_x)
+    mean = np.outer(method.mean_y[mean_rows], (method.mean_x * method.before)[mean_columns])
+    to_energy = np.tile(method.energy / method.before**2, len(method.taper_y))
+
+    def work(strip: _Strip, values: Block) -> None:
+        cut = np.lib.stride_tricks.sliding_window_view(strip.pixels, width, axis=1).transpose(1, 0, 2)
+        tapered = np.empty((len(strip.lefts), len(strip.pixels), width), np.float32)
+        for run in _runs(strip.lefts):  # a slice of a view copies nothing
+            places_x = slice(int(strip.lefts[run.start]), int(strip.lefts[run.stop - 1]) + 1, run.step)
+            np.multiply(cut[places_x], method.taper_x, out=tapered[run.start : run.stop])
         lines = fft.rfft(tapered, axis=2, workers=1).view(np.float32)
-        for row, top in zip(rows, origins - origins[0], strict=True):
-            chosen = np.flatnonzero(asked[row, columns])
-            whole = len(chosen) == len(columns)
-            own = lines[:, top : top + height] if whole else lines[chosen, top : top + height]
-            first = places[piece.rows, piece.columns][row, columns[chosen[0]]]
-            self._finish((own * self._taper_y).view(np.complex64), values[first : first + len(chosen)])
+        for places, top in zip(strip.places, strip.tops, strict=True):
+            chosen = np.flatnonzero(places >= 0)
+            rows = slice(top, top + len(taper_y))
+            own = lines[:, rows] if len(chosen) == len(lines) else lines[chosen, rows]
+            first = places[chosen[0]]
+            finish((own * taper_y).view(np.complex64), values[first : first + len(chosen)])
 
-    def _finish(self, block: npt.NDArray[np.complex64], out: Block) -> None:
-        """Transform tapered lines of shape (window, y, frequency_x) along y, and scale the spectra."""
-        from scipy import fft
-
+    def finish(block: npt.NDArray[np.complex64], out: Block) -> None:
+        """Transform tapered lines of shape (window, y, column) along y, and scale the spectra."""
         spectra = fft.fft(block, axis=1, workers=1, overwrite_x=True)
-        level = spectra[:, 0, 0].real / self._level
-        if self._mean is not None:
-            mean = self._mean
-            places = np.ix_(np.arange(len(spectra)), mean.rows, mean.columns)
-            spectra[places] -= level[:, None, None] * mean.values
+        level = spectra[:, 0, 0].real / method.level
+        if settings.remove_mean:
+            spectra[np.ix_(np.arange(len(spectra)), mean_rows, mean_columns)] -= level[:, None, None] * mean
             spectra[:, 0, 0] = 0
         np.abs(spectra, out=out.reshape(spectra.shape))
-        if self._mean is not None:
-            contrast = np.sqrt((out * out) @ self._to_energy)
+        if settings.remove_mean:
+            contrast = np.sqrt((out * out) @ to_energy)
             out[contrast <= ROUNDING * np.maximum(np.abs(level), 1)] = 0
-        _SCALINGS[self._settings.scaling](out)
-        if self._late is not None:
-            out.reshape(spectra.shape)[...] *= self._late
-        if self._settings.unit_norm:
+        _SCALINGS[settings.scaling](out)
+        if not _AMPLITUDE_WEIGHTS[settings.scaling]:
+            out.reshape(spectra.shape)[...] *= method.after
+        if settings.unit_norm:
             norms = np.sqrt(np.einsum("ij,ij->i", out, out))[:, None]
             out /= np.where(norms > 0, norms, np.float32(1))
 
-
-def _mean_of(taper: npt.NDArray[np.complex128]) -> _Mean:
-    there = np.abs(taper) > _NOTHING * np.abs(taper[0, 0])
-    rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
-    return _Mean(rows, columns, taper[np.ix_(rows, columns)].astype(np.complex64))
+    return work
 
 
 def _bands(origins: IntArray, limit: int) -> Iterator[slice]:

@@ -1,0 +1,26 @@
+from typing import Any
+
+import numpy.typing as npt
+
+Buffer = npt.NDArray[Any]
+
+def spectra(
+    pixels: Buffer,
+    n_x: int,
+    tops: Buffer,
+    lefts: Buffer,
+    places: Buffer,
+    taper_y: Buffer,
+    taper_x: Buffer,
+    mean_y: Buffer,
+    mean_x: Buffer,
+    weights: Buffer,
+    out: Buffer,
+    scaling: int,
+    remove_mean: bool,
+    unit_norm: bool,
+    level: float,
+    rounding: float,
+    lanes: int,
+    /,
+) -> None: ...

@@ -1,0 +1,86 @@
+/*
+ * Spectra of windows: the arithmetic of fftscape/compute/transform.py in one go, in cache and with vector instructions.
+ *
+ * One build serves old and new processors: lanes.h is compiled for each kind of vectors, and the widest that the processor
+ * has is taken. Where there is no compiler, or one without vectors, nothing is built, and NumPy and SciPy do the work.
+ */
+#define Py_LIMITED_API 0x030B0000
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "task.h"
+
+/* Lanes that are worked on side by side; 0 stands for the most that this processor has. */
+static int computed(const Task *task, int lanes)
+{
+#if defined(__x86_64__)
+    const int wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (wide && (lanes == 0 || lanes == 8)) return spectra_by_8(task);
+#endif
+    return spectra_by_4(task);
+}
+
+enum { PIXELS, TOPS, LEFTS, PLACES, TAPER_Y, TAPER_X, MEAN_Y, MEAN_X, WEIGHTS, OUT, N_BUFFERS };
+
+/* Find the sizes in the buffers' lengths; tell which buffer does not fit the others, if one does not. */
+static const char *sized(Task *task, const Py_buffer *b)
+{
+    const Py_ssize_t real = sizeof(float), integer = sizeof(int64_t);
+    task->height = b[TAPER_Y].len / real;
+    task->width = b[TAPER_X].len / real;
+    if (task->height < 1 || task->width < 1 || task->n_x < task->width) return "taper";
+    task->n_columns = task->width / 2 + 1;
+    task->n_features = task->height * task->n_columns;
+    task->n_rows = b[PIXELS].len / real / task->n_x;
+    task->n_tops = b[TOPS].len / integer;
+    task->n_lefts = b[LEFTS].len / integer;
+    if (b[PIXELS].len != task->n_rows * task->n_x * real) return "pixels";
+    if (b[PLACES].len != task->n_tops * task->n_lefts * integer) return "places";
+    if (b[MEAN_Y].len != 2 * task->height * real) return "mean_y";
+    if (b[MEAN_X].len != 2 * task->n_columns * real) return "mean_x";
+    if (b[WEIGHTS].len != 3 * task->n_columns * real) return "weights";
+    task->pixels = b[PIXELS].buf, task->tops = b[TOPS].buf, task->lefts = b[LEFTS].buf, task->places = b[PLACES].buf;
+    task->taper_y = b[TAPER_Y].buf, task->taper_x = b[TAPER_X].buf, task->mean_y = b[MEAN_Y].buf, task->mean_x = b[MEAN_X].buf;
+    task->weights = b[WEIGHTS].buf, task->out = b[OUT].buf;
+    for (Py_ssize_t i = 0; i < task->n_tops; i++)
+        if (task->tops[i] < 0 || task->tops[i] > task->n_rows - task->height) return "tops";
+    for (Py_ssize_t i = 0; i < task->n_lefts; i++)
+        if (task->lefts[i] < 0 || task->lefts[i] > task->n_x - task->width) return "lefts";
+    for (Py_ssize_t i = 0; i < task->n_tops * task->n_lefts; i++)
+        if (task->places[i] >= b[OUT].len / real / task->n_features) return "out";
+    return NULL;
+}
+
+static PyObject *spectra(PyObject *module, PyObject *arguments)
+{
+    Py_buffer b[N_BUFFERS];
+    Task task = {0};
+    int lanes, failed = 0;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "y*ny*y*y*y*y*y*y*y*w*ippffi:spectra", &b[PIXELS], &task.n_x, &b[TOPS], &b[LEFTS],
+                          &b[PLACES], &b[TAPER_Y], &b[TAPER_X], &b[MEAN_Y], &b[MEAN_X], &b[WEIGHTS], &b[OUT], &task.scaling,
+                          &task.remove_mean, &task.unit_norm, &task.level, &task.rounding, &lanes))
+        return NULL;
+    const char *misfit = task.n_x < 1 ? "n_x" : sized(&task, b);
+    if (misfit) PyErr_Format(PyExc_ValueError, "%s does not fit the other arguments", misfit);
+    else {
+        Py_BEGIN_ALLOW_THREADS
+        failed = computed(&task, lanes);
+        Py_END_ALLOW_THREADS
+        if (failed) PyErr_NoMemory();
+    }
+    for (int i = 0; i < N_BUFFERS; i++) PyBuffer_Release(&b[i]);
+    if (misfit || failed) return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef METHODS[] = {
+    {"spectra", spectra, METH_VARARGS, "Compute scaled spectra of windows; _kernel.pyi tells how it is called."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot SLOTS[] = {{0, NULL}};
+
+static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_kernel", NULL, 0, METHODS, SLOTS, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__kernel(void) { return PyModuleDef_Init(&MODULE); }

@@ -1,0 +1,29 @@
+/* What is asked of the kernel, and of each of its versions. */
+#ifndef FFTSCAPE_TASK_H
+#define FFTSCAPE_TASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { AMPLITUDE, SQRT, LOG };
+
+/* Arrays are float32 where nothing else is said; complex ones are pairs of these. */
+typedef struct {
+    ptrdiff_t height, width, n_columns, n_features; /* of a window and its half plane */
+    ptrdiff_t n_rows, n_x, n_tops, n_lefts;
+    const float *pixels;            /* (row, x) */
+    const int64_t *tops, *lefts;    /* where windows begin in `pixels` */
+    const int64_t *places;          /* (top, left): row of `out`, or less than 0 for a window that is not wanted */
+    const float *taper_y, *taper_x; /* (y,), (x,) */
+    const float *mean_y, *mean_x;   /* complex (frequency_y,), (column,): their product is the spectrum of a constant 1 */
+    const float *weights;           /* (3, column): of amplitudes, of scaled values, of squares in a window's energy */
+    float *out;                     /* (place, feature) */
+    int scaling, remove_mean, unit_norm;
+    float level, rounding;          /* a constant 1 at zero frequency; contrast that is none, as part of the level */
+} Task;
+
+/* Return 0, or -1 if there is not enough memory. */
+int spectra_by_4(const Task *task); /* vectors of 16 bytes, which every 64-bit processor has */
+int spectra_by_8(const Task *task); /* AVX2 */
+
+#endif
