@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fftscape.compute.backend import checked
 from fftscape.compute.cluster import engaged
+from fftscape.compute.copies import in_a_copy
 from fftscape.compute.executors import ordered
 from fftscape.compute.memory import allowed_memory, as_bytes
 from fftscape.files import exchange, result_folder, store
@@ -97,7 +98,7 @@ class Analysis(AnalysisRecord):
         store.write_results(self, folder)
         if report:
             tell("drawing figures")
-            figures = write_figures(self, folder / "figures", spread=ordered)
+            figures = write_figures(self, folder / "figures", spread=ordered, beside=in_a_copy)
             tell("writing the report")
             write_report(self, folder / REPORT, figures=figures)
 

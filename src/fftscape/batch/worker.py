@@ -6,6 +6,7 @@ supervisor does, whichever way that ends.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -19,11 +20,14 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from fftscape.batch.resources import FILE_PAGES, Limits
+from fftscape.compute.copies import allow_copies
 from fftscape.compute.executors import limit_threads
 from fftscape.compute.memory import limit_memory
 
 # The stage in which a file has the say: it must end in time.
 READING = "reading"
+# A copy of a worker that draws takes 0.1 GiB more, which such a worker no longer needs itself when it draws.
+_ENOUGH_FOR_A_COPY = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def serve(connection: Connection, *, be_silent: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    gc.freeze()  # what was loaded before stays; looking through all of it takes a tenth of drawing
     if be_silent:  # libraries print past Python, and a crash says what nobody can use
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 1)
@@ -113,6 +118,7 @@ def _done(call: Call, connection: Connection) -> Reply | Exhausted | Raised:
         connection.send(Stage(name))
 
     limit_threads(call.limits.threads)
+    allow_copies(call.limits.memory >= _ENOUGH_FOR_A_COPY)
     limit_memory(call.limits.memory)
     _limit_memory(call.limits.memory)
     try:

@@ -105,7 +105,7 @@ def ordered(
     14
     """
     count = n_threads or _threads()
-    if count == 1 or _is_alone():
+    if count == 1 or _is_inside():
         yield from map(function, pieces)
         return
     waiting = iter(pieces)
@@ -147,7 +147,7 @@ def aside(function: Callable[[], Result], *, at_once: bool = True) -> Iterator[C
     ...     total() + product
     12
     """
-    if not at_once or _threads() == 1 or _is_alone():
+    if not at_once or is_alone():
         yield cache(function)
         return
     context = copy_context()
@@ -202,7 +202,7 @@ def spread(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iter
 @contextmanager
 def serially() -> Iterator[None]:
     """Let work inside be done by this thread alone."""
-    before = _is_alone()
+    before = _is_inside()
     _pool.is_inside = True
     try:
         yield
@@ -214,8 +214,13 @@ def _enter_pool() -> None:
     _pool.is_inside = True
 
 
-def _is_alone() -> bool:
-    """Tell whether this thread does its work by itself."""
+def is_alone() -> bool:
+    """Tell whether this thread has to do all of its work by itself."""
+    return _threads() == 1 or _is_inside()
+
+
+def _is_inside() -> bool:
+    """Tell whether this thread is one of a pool, or does serially what it does."""
     return bool(getattr(_pool, "is_inside", False))
 
 

@@ -37,6 +37,8 @@ _RC: dict[str, Any] = {
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
     "axes.titlepad": 5,
+    # No ticks are above, so that matplotlib need not look for them, which takes a twentieth of all drawing.
+    "axes.titley": 1.0,
     "axes.labelsize": 8,
     "axes.labelcolor": INK,
     "axes.edgecolor": FAINT,
