@@ -123,15 +123,17 @@ def run(flow: Flow, task: Task, labels: np.ndarray, runs: Runs, folder: Path) ->
     runs.ari = max(rand_indices(labels, Answer(pixels, task.components)))
 
 
-# Our ways: all of an analysis, with the labels of the windows as they are (which no peer has), and what the peers do;
-# in a new process, where what is imported late counts, and after another analysis.
+# Our ways: all of an analysis; with the labels of the windows as they are (which no peer has); without the search for
+# the number; and the stages alone that do what the peers do. In a new process, where what is imported late counts, and again.
 OURS: dict[str, tuple[str, ...]] = {
     "fftscape": (),
     "fftscape, maps": ("maps",),
     "fftscape, plain": ("plain",),
+    "fftscape, stages": ("stages",),
     "fftscape, again": ("again",),
     "fftscape, maps, again": ("maps", "again"),
     "fftscape, plain, again": ("plain", "again"),
+    "fftscape, stages, again": ("stages", "again"),
 }
 NOT_COUNTED = ("imports", "another number")
 # The command line, with what it writes.

@@ -1,9 +1,10 @@
 """The way of fftscape: ``fftscape_flow.py IMAGE.npy WINDOW STEP COMPONENTS FOLDER [WORD ...]``.
 
-By default everything an analysis does: number, regions, factorization, labels, spots. ``plain`` is what the peers do,
-too: scree plot, factorization of the number given, maps; ``maps`` leaves the boundaries of the labels where the windows
-put them. ``threads=N``, ``memory=1GiB`` and ``scheduler=local`` choose how; ``again`` measures an analysis of the same
-image in a process that has done one before, and another number after it.
+By default everything an analysis does: number, regions, factorization, labels, spots. ``plain`` takes the number that
+is given, without regions; ``maps`` leaves the boundaries of the labels where the windows put them. ``stages`` is what the
+peers do and no more, from the stages themselves: spectra, scree plot, factorization into the number given.
+``threads=N``, ``memory=1GiB`` and ``scheduler=local`` choose how; ``again`` measures an analysis of the same image in a
+process that has done one before, and another number after it.
 """
 
 import sys
@@ -12,12 +13,19 @@ from measured import Stopwatch, answer, asked
 
 watch = Stopwatch()
 with watch.stage("imports"):
+    import numpy as np
+
     import fftscape as fs
+    from fftscape.compute.executors import one_blas_thread
     from fftscape.model.settings import PRESETS, merged
+    from fftscape.stages.factorization import factorize
+    from fftscape.stages.spectra import local_spectra
+    from fftscape.stages.windows import window_grid
+    from fftscape.survey import scree_beside_noise
 
     assert fs.analyze  # public names are loaded on first use
 
-WORDS = ("plain", "maps", "again", "threads", "memory", "scheduler")
+WORDS = ("plain", "maps", "stages", "again", "threads", "memory", "scheduler")
 MAPS = {"segmentation": {"sharpen": False}}
 PLAIN = {"rank": {"rule": "noise-null"}, **MAPS}
 
@@ -45,15 +53,34 @@ def analysis_of(image: fs.Image) -> fs.Analysis:
     )
 
 
+def decomposed(image: fs.Image, watch: Stopwatch) -> tuple[np.ndarray, np.ndarray, float]:
+    """Do what the peers do; return maps, factors and the error."""
+    settings = PRESETS["default"]
+    with one_blas_thread():
+        with watch.stage("windows and FFT"):
+            grid = window_grid(np.ones(image.shape, bool), (task.window,) * 2, (task.step,) * 2)
+            spectra = local_spectra(image.data, grid, settings.spectra)
+        with watch.stage("scree"):
+            scree_beside_noise(spectra, settings.rank)
+        with watch.stage("NMF"):
+            result = factorize(spectra, task.components, settings.factorization)
+    return grid.to_map(result.loadings), result.factors, result.reconstruction_error
+
+
 if __name__ == "__main__":  # workers of a local cluster import this file again
-    if "again" in words:
-        analysis_of(fs.read(task.image))
+    stages, again = "stages" in words, "again" in words
+    if again:
+        first = fs.read(task.image)
+        decomposed(first, Stopwatch()) if stages else analysis_of(first)
     with watch.stage("read"):
         image = fs.read(task.image)
-    with watch.stage("analyze"):
-        analysis = analysis_of(image)
-    loadings, factors, error = analysis.loadings, analysis.factors, analysis.reconstruction_error
-    if "again" in words:
-        with watch.stage("another number"):
-            analysis.with_components(task.components + 1)
+    if stages:
+        loadings, factors, error = decomposed(image, watch)
+    else:
+        with watch.stage("analyze"):
+            analysis = analysis_of(image)
+        loadings, factors, error = analysis.loadings, analysis.factors, analysis.reconstruction_error
+        if again:
+            with watch.stage("another number"):
+                analysis.with_components(task.components + 1)
     answer(folder, watch, loadings, factors, error=error)
