@@ -124,7 +124,8 @@ def run(flow: Flow, task: Task, labels: np.ndarray, runs: Runs, folder: Path) ->
 
 
 # Our ways: all of an analysis; with the labels of the windows as they are (which no peer has); without the search for
-# the number; and the stages alone that do what the peers do. In a new process, where what is imported late counts, and again.
+# the number; and the stages alone that do what the peers do. In a new process, where what is imported late counts, and
+# in one that has done it before.
 OURS: dict[str, tuple[str, ...]] = {
     "fftscape": (),
     "fftscape, maps": ("maps",),

@@ -1,8 +1,8 @@
 """The way of fftscape: ``fftscape_flow.py IMAGE.npy WINDOW STEP COMPONENTS FOLDER [WORD ...]``.
 
 By default everything an analysis does: number, regions, factorization, labels, spots. ``plain`` takes the number that
-is given, without regions; ``maps`` leaves the boundaries of the labels where the windows put them. ``stages`` is what the
-peers do and no more, from the stages themselves: spectra, scree plot, factorization into the number given.
+is given, without regions; ``maps`` leaves the boundaries of the labels where the windows put them. ``stages`` is what
+the peers do and no more, from the stages themselves: spectra, scree plot, factorization into the number given.
 ``threads=N``, ``memory=1GiB`` and ``scheduler=local`` choose how; ``again`` measures an analysis of the same image in a
 process that has done one before, and another number after it.
 """
