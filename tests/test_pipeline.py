@@ -415,7 +415,7 @@ def test_provenance_tells_versions_and_pixels(analysis, scene):
 
     assert analysis.provenance["pixels_sha256"] == sha256(scene.image.data.tobytes()).hexdigest()
     assert analysis.provenance["numpy"] == np.__version__
-    assert analysis.provenance["transforms"] == done_by()
+    assert analysis.provenance["transforms"] == done_by(analysis.grid.size)
 
 
 def test_data_that_only_one_window_fits_into():

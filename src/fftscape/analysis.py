@@ -294,7 +294,7 @@ def analyze(
     bytes_ = allowed_memory() if memory is None else as_bytes(memory, "memory")
     if memory is not None:
         check_memory(image, chosen, bytes_)
-    with engaged(scheduler, bytes_):
+    with engaged(scheduler, bytes_, loading="fftscape.pipeline"):
         analysis = Analysis.of(find(image, chosen, notes=notes, memory=bytes_, backend=backend))
     notes.give_warnings()
     return analysis

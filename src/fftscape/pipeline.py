@@ -328,7 +328,7 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord
             n_iter=result.n_iter,
             converged=result.converged,
             settings=settings,
-            provenance=_provenance(found.ground, found.digest()),
+            provenance=_provenance(found, found.digest()),
             notes=tuple(notes.sentences),
         )
     if not settings.rotation.tolerant:
@@ -344,14 +344,19 @@ def _owner(found: _Found) -> IntArray:
     return np.asarray(found.regions.labels[found.spectra.grid.valid])
 
 
-def _provenance(ground: Ground, pixels_sha256: str) -> dict[str, str]:
-    image, backend = ground.image, ground.backend
+def _provenance(found: _Found, pixels_sha256: str) -> dict[str, str]:
+    image, backend = found.ground.image, found.ground.backend
+    by = (
+        {"transforms": done_by(found.spectra.grid.size)}
+        if backend == "numpy"
+        else {"backend": f"{backend} {device(backend).version}"}
+    )
     return {
         "fftscape": version("fftscape"),
         "python": platform.python_version(),
         "numpy": version("numpy"),
         "scipy": version("scipy"),
-        **({"transforms": done_by()} if backend == "numpy" else {"backend": f"{backend} {device(backend).version}"}),
+        **by,
         "machine": platform.machine(),
         "input": image.source,
         "pixels_sha256": pixels_sha256,

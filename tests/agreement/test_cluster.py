@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import fftscape as fs
 from fftscape.batch.crew import Errand, Lost
 from fftscape.batch.fleet import Fleet
 from fftscape.compute import cluster as cluster_module
-from fftscape.compute.cluster import Cluster, _packed, connected
+from fftscape.compute.cluster import Cluster, _packed, connected, engaged
 from fftscape.compute.executors import elsewhere, spread
 from fftscape.compute.memory import LEAST_SHARE, MIB, allowed_memory
 from fftscape.model.errors import BackendUnavailableError, FftscapeError
@@ -331,6 +332,21 @@ def batch_files():
         return {str(path.relative_to(output)): path.read_bytes() for path in kept}
 
     return files
+
+
+def test_workers_load_what_they_will_need_before_there_is_work(mortal):
+    names = "fftscape.pipeline", "fftscape.survey", "fftscape.stages.factorization"
+    assert not any(mortal.run(loaded, names).values())
+    with engaged(mortal, 2**30, loading=names[0]):
+        for _ in range(100):
+            if all(mortal.run(loaded, names).values()):
+                break
+            time.sleep(0.1)
+        assert list(mortal.run(loaded, names).values()) == [True, True]
+
+
+def loaded(names):
+    return all(name in sys.modules for name in names)
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="this system does not tell who listens where")

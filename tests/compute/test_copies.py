@@ -128,6 +128,96 @@ def test_a_copy_ends_with_the_process_that_made_it():
     assert not is_there(number)
 
 
+class Odd(UserWarning):
+    """A warning that cannot be made from its text."""
+
+    def __init__(self, one, other):
+        super().__init__(one, other)
+
+
+def test_warnings_keep_what_they_are():
+    def work():
+        warnings.warn(Odd(1, 2), stacklevel=1)
+
+    with pytest.warns(Odd), in_a_copy(work) as found:
+        assert found() is None
+
+
+@pytest.mark.parametrize("name", ["fork", "pipe"])
+def test_where_no_copy_can_be_made_it_is_done_here(monkeypatch, name):
+    def refuse(*_):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, name, refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    with in_a_copy(os.getpid) as found:
+        assert found() == os.getpid()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_whoever_waits_and_is_interrupted_leaves_no_copy():
+    reader, writer = os.pipe()
+
+    def work():
+        os.write(writer, str(os.getpid()).encode())
+        time.sleep(60)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    def wait_for(work):
+        with in_a_copy(work) as found:
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
+            found()
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            wait_for(work)
+        number = int(os.read(reader, 20))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not is_there(number)
+
+
+def test_children_that_nobody_waits_for_are_no_fault():
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with in_a_copy(os.getpid) as found:
+            assert found() != os.getpid()
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_nobody_waits_for_ever(monkeypatch):
+    monkeypatch.setattr(copies, "_PATIENCE", 0.2)
+    here = os.getpid()
+
+    def work():
+        if os.getpid() != here:
+            time.sleep(60)
+        return "done"
+
+    with in_a_copy(work) as found:
+        assert found() == "done"
+
+
+def test_a_copy_without_memory_leaves_the_work_to_its_original(monkeypatch):
+    monkeypatch.setattr(copies, "_MOST_MEMORY", 50 << 20)
+    with in_a_copy(lambda: (os.getpid(), np.zeros(100 << 20, np.uint8).nbytes)) as found:
+        assert found() == (os.getpid(), 100 << 20)
+
+
+def test_no_pipes_are_left_open():
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(5):
+        with in_a_copy(os.getpid) as found:
+            found()
+        with in_a_copy(os.getpid):
+            pass
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_without_leave_or_with_one_thread_there_is_no_copy():
     def number():
         with in_a_copy(os.getpid) as found:

@@ -11,7 +11,7 @@ from fftscape.model.records import WindowGrid
 from fftscape.model.settings import SpectraSettings
 
 # Heights, widths and half of even widths have factors of 4, 2, 3, 5, 7, 11 and 13 between them.
-SIZES = [(16, 10), (9, 14), (11, 7), (8, 13), (15, 12), (1, 16), (6, 1)]
+SIZES = [(16, 10), (9, 14), (11, 7), (8, 13), (15, 12), (1, 16), (6, 1), (14, 15)]
 PLAIN = SpectraSettings(taper="none", remove_mean=False, scaling="amplitude", unit_norm=False)
 BARE = SpectraSettings(scaling="amplitude", unit_norm=False)
 # Uneven distances, so that rows are shared by some windows and not by others.
@@ -22,12 +22,18 @@ SCALE = Scale(40.0, 3.0)
 @pytest.fixture(autouse=True, params=["SciPy", "kernel, 16 bytes", "kernel, 32 bytes"])
 def way(request, monkeypatch):
     """Everything is shown of each way to compute, the compiled one with each kind of vectors."""
+    asked = request.param
     if request.param == "SciPy":
         monkeypatch.setattr(transform, "_kernel", None)
     elif transform._kernel is None:
         pytest.skip("the kernel was not compiled when fftscape was installed")
     else:
-        monkeypatch.setattr(transform, "_LANES", 4 if "16" in request.param else 8)
+        lanes = 4 if "16" in request.param else 8
+        if lanes > transform._kernel.LANES:
+            pytest.skip("this processor has no such vectors")
+        monkeypatch.setattr(transform, "_LANES", lanes)
+        monkeypatch.setattr(transform, "_FACTORS", (2, 3, 5, 7, 11, 13))
+    return asked
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +43,14 @@ def data():
     return (40 + 3 * np.sin(0.9 * x + 0.4 * y) + 0.1 * x + rng.normal(size=(53, 71))).astype(np.float32)
 
 
-def test_it_says_what_computes(way, monkeypatch):
-    assert transform.done_by() == ("SciPy" if transform._kernel is None else "kernel")
+def test_it_says_what_computes(way):
+    said = transform.done_by((64, 48))
+    assert said == (way if way == "SciPy" else f"kernel, vectors of {way.split()[1]} bytes")
+
+
+@pytest.mark.parametrize("size", [(64, 17), (34, 64), (514, 64), (64, 1024)])
+def test_what_the_kernel_does_slowly_is_left_to_scipy(size):
+    assert transform.done_by(size) == "SciPy"
 
 
 def grid_of(size, tops=TOPS, lefts=LEFTS, shape=(53, 71)):

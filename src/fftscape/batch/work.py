@@ -18,6 +18,7 @@ from fftscape.batch.resources import LIBRARIES, OVERHEAD
 from fftscape.batch.summary import strongest_d_spacings, told
 from fftscape.batch.tasks import Request, Task
 from fftscape.batch.worker import READING
+from fftscape.compute.copies import allow_copies
 from fftscape.compute.memory import in_words, memory_limit
 from fftscape.files import formats, result_folder, store
 from fftscape.files.bundle import is_bundle
@@ -136,6 +137,8 @@ class _Image:
         image = file.read()
         self.on_stage("analysing")
         record = analyze(image, settings=request.settings, scheduler=request.scheduler, backend=request.backend)
+        if request.backend != "numpy" or request.scheduler is not None:
+            allow_copies(False)  # nobody knows what the threads of their libraries hold
         self.notes += [*image.notes, *record.notes]
         result_folder.publish(
             self.output,

@@ -3,6 +3,8 @@ from typing import Any
 import numpy.typing as npt
 
 Buffer = npt.NDArray[Any]
+# The most numbers that this processor works on side by side.
+LANES: int
 
 def spectra(
     pixels: Buffer,

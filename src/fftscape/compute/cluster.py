@@ -1,4 +1,7 @@
-"""Work on a Dask cluster: a scheduler in, the same results as on this machine out; the only place that knows Dask."""
+"""Work on a Dask cluster: a scheduler in, the same results as on this machine out; the only place that knows Dask.
+
+The same to the last digit where workers have the same kind of processor, and the kernel or none, as this machine.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -72,12 +76,21 @@ def connected(scheduler: Any, memory: int, n_workers: int | None = None) -> Iter
 
 
 @contextmanager
-def engaged(scheduler: Any, memory: int) -> Iterator[None]:
-    """Let work that is spread go to a cluster, where one is named; parameters as in `connected`."""
+def engaged(scheduler: Any, memory: int, *, loading: str) -> Iterator[None]:
+    """Let work that is spread go to a cluster, where one is named.
+
+    Parameters
+    ----------
+    scheduler, memory
+        As in `connected`.
+    loading : str
+        Module that the work is of; workers load it, and what it imports, while there is none for them.
+    """
     with connected(scheduler, memory) as cluster:
         if cluster is None:
             yield
             return
+        cluster.load(loading)
         with elsewhere(cluster):
             yield
 
@@ -100,6 +113,7 @@ class Cluster:
         self._client = client
         self.address = str(client.scheduler.address)
         self._sent: dict[int, tuple[Any, Any]] = {}
+        self._loading: list[Any] = []
 
     @property
     def n_workers(self) -> int:
@@ -122,6 +136,11 @@ class Cluster:
                 raise BackendUnavailableError(
                     f"the Dask worker {address} has fftscape {there}, not {here}; install the same version there."
                 )
+
+    def load(self, module: str) -> None:
+        """Have each worker load a module, and do not wait for it."""
+        workers = self._client.scheduler_info(n_workers=-1).get("workers", ())
+        self._loading = [self._submitted(_loaded, module, workers=[own]) for own in workers]
 
     def ordered(self, function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iterator[Result]:
         """Return what `function` makes of every piece, in the order of the pieces.
@@ -158,9 +177,9 @@ class Cluster:
         finally:
             self._recall(list(futures))
 
-    def _submitted(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def _submitted(self, function: Callable[..., Any], *arguments: Any, **where: Any) -> Any:
         try:
-            return self._client.submit(function, *arguments, pure=False)
+            return self._client.submit(function, *arguments, pure=False, **where)
         except Exception as error:  # of a class that Dask does not make public
             if self._client.status == "running":
                 raise
@@ -302,6 +321,10 @@ class _Unpacker(pickle.Unpickler):
 
     def persistent_load(self, key: Any) -> Any:
         return key.opened() if isinstance(key, Place) else self._arrays[key]
+
+
+def _loaded(module: str) -> None:
+    import_module(module)
 
 
 def _itself(array: Any) -> Any:

@@ -9,15 +9,21 @@ import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
-from typing import BinaryIO, TypeVar
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
 
 from fftscape.compute.executors import is_alone
 
 Result = TypeVar("Result")
 
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+# Seconds after which nobody waits for a copy any more.
+_PATIENCE = 120
+# Bytes that a copy may take beside what it shares with its original.
+_MOST_MEMORY = 1 << 28
 
 _is_allowed = False
 
@@ -33,9 +39,10 @@ def in_a_copy(function: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
     """Call a function in a copy of this process while the caller goes on with something else.
 
     For work in Python itself, such as drawing, of which two threads do no more than one. The copy is forked, with
-    whatever locks other threads hold at that moment: only a process that has allowed it is copied (`allow_copies`),
-    and only on Linux, whose libraries bear it. Elsewhere, and where there is one thread only, the function is called
-    when its result is asked for, and so it is where a copy ends without one. A copy ends when this process does.
+    whatever locks other threads hold at that moment, so that only a process is copied that has allowed it
+    (`allow_copies`), and only on Linux. Elsewhere, where there is one thread only, and where a copy cannot be made or
+    does not bring its result back, the function is called here when its result is asked for. A copy ends when its
+    original does.
 
     Parameters
     ----------
@@ -54,58 +61,74 @@ def in_a_copy(function: Callable[[], Result]) -> Iterator[Callable[[], Result]]:
     ...     total() + product
     12
     """
-    if not _is_allowed or sys.platform != "linux" or is_alone():
+    copy = _copied(function) if _is_allowed and sys.platform == "linux" and not is_alone() else None
+    if copy is None:
         yield cache(function)
         return
-    copy = _Copy(function)
+    number, pipe = copy
     try:
-        yield cache(lambda: copy.result(function))
+        yield cache(lambda: _brought(pipe, function))
     finally:
-        copy.end()
+        with suppress(ProcessLookupError):
+            os.kill(number, signal.SIGKILL)  # it has ended, or nobody waits for it
+        with suppress(ChildProcessError):  # whoever ignores SIGCHLD has nothing to wait for
+            os.waitpid(number, 0)
+        pipe.close()
 
 
-class _Copy:
-    """A forked process that calls one function, and the pipe that its result comes through."""
-
-    def __init__(self, function: Callable[[], object]) -> None:
-        reader, writer = os.pipe()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on, of threads: see `in_a_copy`
-            self._number = os.fork()
-        if self._number == 0:
-            os.close(reader)
-            _answer(function, os.fdopen(writer, "wb"))
-        os.close(writer)
-        self._pipe = os.fdopen(reader, "rb")
-
-    def result(self, function: Callable[[], Result]) -> Result:
-        """Return what the copy found, or call the function here."""
-        with self._pipe as pipe:
-            answer = pipe.read()
-        if os.waitpid(self._number, 0)[1] != 0:
-            return function()
-        value, caught = pickle.loads(answer)
-        for message, category in caught:
-            warnings.warn(message, category, stacklevel=2)
-        result: Result = value
-        return result
-
-    def end(self) -> None:
-        """End the copy if nobody has waited for it."""
-        if not self._pipe.closed:
-            self._pipe.close()
-            os.kill(self._number, signal.SIGKILL)
-            os.waitpid(self._number, 0)
+def _copied(function: Callable[[], object]) -> tuple[int, Connection] | None:
+    """Fork; return the copy's number and the pipe that its answer comes through, or None if the system refuses."""
+    original = os.getpid()
+    try:
+        reader, writer = Pipe(duplex=False)
+    except OSError:
+        return None
+    with writer, warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # from Python 3.12 on, of threads: see `in_a_copy`
+        try:
+            number = os.fork()
+        except OSError:
+            reader.close()
+            return None
+        if number == 0:
+            _answer(function, writer, original)
+    return number, reader
 
 
-def _answer(function: Callable[[], object], pipe: BinaryIO) -> None:
+def _answer(function: Callable[[], object], pipe: Connection, original: int) -> None:
     """Call the function, send what it returns and end this process without a word."""
     try:
         ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-        with pipe, warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            value = function()
-            pipe.write(pickle.dumps((value, [(str(warning.message), warning.category) for warning in caught])))
-    except BaseException:  # it is called again, and tells its fault there
-        os._exit(1)
-    os._exit(0)
+        if os.getppid() == original:  # else it has ended already
+            _limit_memory()
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                value = function()
+            pipe.send_bytes(pickle.dumps((value, [warning.message for warning in caught])))
+    finally:
+        os._exit(0)
+
+
+def _limit_memory() -> None:
+    import resource
+
+    with open("/proc/self/statm", encoding="ascii") as file:
+        data = int(file.read().split()[5]) * resource.getpagesize()
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = data + _MOST_MEMORY
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted if soft == resource.RLIM_INFINITY else min(wanted, soft), hard))
+
+
+def _brought(pipe: Connection, function: Callable[[], Result]) -> Result:
+    """Return what the copy has found, or call the function here."""
+    try:
+        answer: Any = pickle.loads(pipe.recv_bytes()) if pipe.poll(_PATIENCE) else None
+    except (EOFError, OSError):
+        answer = None
+    if answer is None:
+        return function()
+    value, said = answer
+    for warning in said:
+        warnings.warn(warning, stacklevel=2)
+    result: Result = value
+    return result

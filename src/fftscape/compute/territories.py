@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.executors import for_each
+from fftscape.compute.executors import for_each, ordered
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 
 Span = tuple[int, int]
@@ -150,12 +150,15 @@ def within_reach(labels: IntArray, count: int, span: Span, reach: float = _REACH
     from scipy.ndimage import distance_transform_edt
 
     near = np.zeros((count, *labels.shape), bool)
-    for index in range(count):
+
+    def fill(index: int) -> None:
         inside = labels == index
         box = _surroundings(inside, (math.ceil(reach * span[0]), math.ceil(reach * span[1])))
         if inside[box].any():
             distance = distance_transform_edt(~inside[box], sampling=(1 / span[0], 1 / span[1]))
             near[index][box] = distance <= reach
+
+    for_each(fill, range(count))
     return near
 
 
@@ -210,7 +213,7 @@ def local_distances(
     """
     values = values.astype(np.float32)
     cell = max(1, span[0] // _CELLS), max(1, span[1] // _CELLS)
-    cells = [_cell_sums(values, inside, cell) for inside in insides]
+    cells = list(ordered(lambda inside: _cell_sums(values, inside, cell), insides))
     far = [values[inside].mean(axis=0, dtype=np.float64).astype(np.float32) for inside in insides]
     nearness = tuple(
         _nearness(length, size, _NEIGHBOURHOOD * steps)

@@ -3,7 +3,7 @@
 Windows above one another share rows, so each row is tapered and transformed along x once for all of them. The mean
 of a window is taken out of its spectrum, where it is a few numbers: a taper's transform is zero nearly everywhere.
 
-The arithmetic is done by a compiled kernel (``src/kernel``), and where that could not be built by NumPy and SciPy.
+The arithmetic is done by a compiled kernel (``kernel``), and where that could not be built by NumPy and SciPy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fftscape.model.settings import Pair, Scaling, SpectraSettings
 
 try:
     from fftscape.compute import _kernel
-except ImportError:  # there was no compiler when fftscape was installed
+except ImportError:  # it could not be compiled when fftscape was installed, or not for this system
     _kernel = None  # type: ignore[assignment]
 
 Block = npt.NDArray[np.float32]
@@ -46,15 +46,18 @@ _SCALINGS: Mapping[Scaling, Callable[[Block], Block]] = {
 }
 # The kernel's names of them.
 _NUMBERS: Mapping[Scaling, int] = {"amplitude": 0, "sqrt": 1, "log": 2}
-# Of its vectors, the longest that the processor has.
-_LANES = 0
+# Numbers that it works on side by side.
+_LANES = 0 if _kernel is None else _kernel.LANES
+# It does not know the best ways to transform lengths with other factors, nor lengths that do not stay in its cache.
+_FACTORS = (2, 3, 5, 7)
+_LONGEST = 512
 # A weight of scaled values is this power of it for amplitudes; a logarithm has none.
 _AMPLITUDE_WEIGHTS: Mapping[Scaling, int] = {"amplitude": 1, "sqrt": 2, "log": 0}
 
 
-def done_by() -> str:
-    """Return what does the arithmetic here: ``"kernel"`` or ``"SciPy"``; their results differ by rounding."""
-    return "SciPy" if _kernel is None else "kernel"
+def done_by(size: Pair) -> str:
+    """Return what transforms windows of a size: SciPy, or the kernel and its vectors; they differ by rounding."""
+    return f"kernel, vectors of {4 * _LANES} bytes" if _suits_kernel(size) else "SciPy"
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ class Transform:
     def __init__(self, data: npt.NDArray[Any], grid: WindowGrid, settings: SpectraSettings, scale: Scale) -> None:
         self._data, self._grid, self._settings, self._scale = data, grid, settings, scale
         method = _method(grid.size, settings)
-        self._work = _by_scipy(method, settings) if _kernel is None else _by_kernel(method, settings)
+        self._work = (_by_kernel if _suits_kernel(grid.size) else _by_scipy)(method, settings)
 
     @property
     def n_features(self) -> int:
@@ -164,6 +167,17 @@ class Transform:
         strip = self._data[tops[0] : tops[-1] + height, lefts[0] : lefts[-1] + width]
         there = np.where(asked, places[piece.rows, piece.columns], -1)[np.ix_(rows, columns)]
         self._work(_Strip(self._scale.normalised(strip), tops - tops[0], lefts - lefts[0], there), values)
+
+
+def _suits_kernel(size: Pair) -> bool:
+    return _kernel is not None and max(size) <= _LONGEST and all(map(_is_made_of_small_factors, size))
+
+
+def _is_made_of_small_factors(length: int) -> bool:
+    for factor in _FACTORS:
+        while length % factor == 0:
+            length //= factor
+    return length == 1
 
 
 def _method(size: Pair, settings: SpectraSettings) -> _Method:

@@ -154,13 +154,19 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
     grid, count = finer.grid, len(assignment.distances)
     labels = resampled(assignment, grid.centres_y, grid.centres_x).argmin(axis=0)
     span = coarse_span(assignment, grid)
-    insides = [deep_inside(labels == index, span, grid.valid) for index in range(count)]
+    insides = list(ordered(lambda index: deep_inside(labels == index, span, grid.valid), range(count)))
     if not all(inside.any() for inside in insides):
         return None
     directions = min(_DIRECTIONS + _DIRECTIONS_EACH * count, _MOST_DIRECTIONS)
     scores = leading_scores(finer, directions, seed=seed)
     values = without_gaps(np.moveaxis(grid.to_map(scores.values), 0, -1).astype(np.float32), grid.valid)
-    values = gaussian_filter(values, (_SMOOTHING * grid.span[0], _SMOOTHING * grid.span[1], 0), mode="nearest")
+    values = np.ascontiguousarray(values)
+
+    def smooth(direction: int) -> None:
+        sigma = _SMOOTHING * grid.span[0], _SMOOTHING * grid.span[1]
+        values[..., direction] = gaussian_filter(values[..., direction], sigma, mode="nearest")
+
+    for_each(smooth, range(directions))
     values = values @ whitening(_covariance_within(values, insides)).astype(np.float32)
     near = within_reach(labels, count, span, _REACH)
     wanted = np.logical_or.reduce([*insides, near.sum(axis=0) > 1])

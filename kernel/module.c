@@ -10,13 +10,21 @@
 
 #include "task.h"
 
-/* Lanes that are worked on side by side; 0 stands for the most that this processor has. */
+/* The most lanes that this processor works on side by side. */
+static int most_lanes(void)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return 8;
+#endif
+    return 4;
+}
+
 static int computed(const Task *task, int lanes)
 {
 #if defined(__x86_64__)
-    const int wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (wide && (lanes == 0 || lanes == 8)) return spectra_by_8(task);
+    if (lanes == 8) return spectra_by_8(task);
 #endif
+    (void)lanes;
     return spectra_by_4(task);
 }
 
@@ -42,6 +50,9 @@ static const char *sized(Task *task, const Py_buffer *b)
     task->pixels = b[PIXELS].buf, task->tops = b[TOPS].buf, task->lefts = b[LEFTS].buf, task->places = b[PLACES].buf;
     task->taper_y = b[TAPER_Y].buf, task->taper_x = b[TAPER_X].buf, task->mean_y = b[MEAN_Y].buf, task->mean_x = b[MEAN_X].buf;
     task->weights = b[WEIGHTS].buf, task->out = b[OUT].buf;
+    if (task->scaling < AMPLITUDE || task->scaling > LOG) return "scaling";
+    for (int i = 0; i < N_BUFFERS; i++)
+        if ((uintptr_t)b[i].buf % (i == TOPS || i == LEFTS || i == PLACES ? sizeof(int64_t) : sizeof(float))) return "an address";
     for (Py_ssize_t i = 0; i < task->n_tops; i++)
         if (task->tops[i] < 0 || task->tops[i] > task->n_rows - task->height) return "tops";
     for (Py_ssize_t i = 0; i < task->n_lefts; i++)
@@ -61,7 +72,7 @@ static PyObject *spectra(PyObject *module, PyObject *arguments)
                           &b[PLACES], &b[TAPER_Y], &b[TAPER_X], &b[MEAN_Y], &b[MEAN_X], &b[WEIGHTS], &b[OUT], &task.scaling,
                           &task.remove_mean, &task.unit_norm, &task.level, &task.rounding, &lanes))
         return NULL;
-    const char *misfit = task.n_x < 1 ? "n_x" : sized(&task, b);
+    const char *misfit = task.n_x < 1 ? "n_x" : lanes != 4 && lanes != most_lanes() ? "lanes" : sized(&task, b);
     if (misfit) PyErr_Format(PyExc_ValueError, "%s does not fit the other arguments", misfit);
     else {
         Py_BEGIN_ALLOW_THREADS
@@ -79,7 +90,9 @@ static PyMethodDef METHODS[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot SLOTS[] = {{0, NULL}};
+static int with_constants(PyObject *module) { return PyModule_AddIntConstant(module, "LANES", most_lanes()); }
+
+static PyModuleDef_Slot SLOTS[] = {{Py_mod_exec, (void *)with_constants}, {0, NULL}};
 
 static struct PyModuleDef MODULE = {PyModuleDef_HEAD_INIT, "_kernel", NULL, 0, METHODS, SLOTS, NULL, NULL, NULL};
 

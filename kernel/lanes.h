@@ -63,7 +63,7 @@ INLINE Vec root(Vec squares)
 /* One step of Stockham's algorithm: `count` transforms of length n become `radix` times as many shorter ones. */
 INLINE void step(const Plan *plan, ptrdiff_t radix, ptrdiff_t n, ptrdiff_t count, Lines in, Lines out)
 {
-    const ptrdiff_t m = n / radix, apart = m * count;
+    const ptrdiff_t m = n / radix, apart = m * count, unit = plan->length / radix;
     const float *re = plan->re, *im = plan->im;
     for (ptrdiff_t p = 0; p < m; p++) {
         const ptrdiff_t turn = p * count;
@@ -87,8 +87,10 @@ INLINE void step(const Plan *plan, ptrdiff_t radix, ptrdiff_t n, ptrdiff_t count
             else {
                 for (ptrdiff_t k = 0; k < radix; k++) {
                     Complex all = taken(in, x);
+                    ptrdiff_t around = 0;
                     for (ptrdiff_t j = 1; j < radix; j++) {
-                        const ptrdiff_t around = j * k % radix * (plan->length / radix);
+                        around += k * unit;
+                        if (around >= plan->length) around -= plan->length;
                         all = sum(all, turned(taken(in, x + j * apart), re[around], im[around]));
                     }
                     put(out, y + k * count, turned(all, re[k * turn], im[k * turn]));
@@ -104,9 +106,14 @@ INLINE Lines transformed(const Plan *plan, Lines lines, Lines spare)
     ptrdiff_t n = plan->length, count = 1;
     for (ptrdiff_t f = 0; f < plan->n_factors; f++) {
         const ptrdiff_t radix = plan->factors[f];
-        if (radix == 4) step(plan, 4, n, count, lines, spare); /* a constant, so that only one branch is left of it */
-        else if (radix == 2) step(plan, 2, n, count, lines, spare);
-        else step(plan, radix, n, count, lines, spare);
+        switch (radix) { /* constants, of which the compiler makes straight code */
+        case 2: step(plan, 2, n, count, lines, spare); break;
+        case 3: step(plan, 3, n, count, lines, spare); break;
+        case 4: step(plan, 4, n, count, lines, spare); break;
+        case 5: step(plan, 5, n, count, lines, spare); break;
+        case 7: step(plan, 7, n, count, lines, spare); break;
+        default: step(plan, radix, n, count, lines, spare);
+        }
         const Lines done = spare;
         spare = lines;
         lines = done;
