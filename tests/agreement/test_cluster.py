@@ -334,6 +334,35 @@ def batch_files():
     return files
 
 
+def test_local_workers_read_large_arrays_where_they_lie(monkeypatch):
+    monkeypatch.setattr(cluster_module, "_LARGE", 1000)
+    monkeypatch.setattr(cluster_module, "_VERY_LARGE", 100_000)
+    large, small = np.arange(40_000.0).reshape(200, 200).T, np.arange(300.0)
+    with connected("local", 2**31, 2) as local, elsewhere(local):
+        for _ in range(2):
+            found = list(spread(lambda i: (large[i, 7], small[i], kind_of(large), kind_of(small)), range(50)))
+            assert found == [(1400.0 + i, float(i), "memmap", "ndarray") for i in range(50)]
+        (path,) = local._shelf._folder.iterdir()  # written once
+    assert not path.parent.exists()
+
+
+def kind_of(array):
+    return type(array).__name__
+
+
+def test_an_array_without_room_for_a_file_is_sent(tmp_path):
+    shelf = cluster_module.Shelf(tmp_path / "nowhere")
+    assert shelf.place_of(np.arange(3.0)) is None
+    large = np.zeros(1 << 22)
+    _, arrays = _packed(lambda: large, shelf)
+    assert [array is large for array in arrays] == [True]
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 33, 100])
+def test_pieces_come_in_order_however_they_are_grouped(client, count):
+    assert list(Cluster(client).ordered(lambda i: i * i, iter(range(count)))) == [i * i for i in range(count)]
+
+
 def test_workers_load_what_they_will_need_before_there_is_work(mortal):
     names = "fftscape.pipeline", "fftscape.survey", "fftscape.stages.factorization"
     assert not any(mortal.run(loaded, names).values())

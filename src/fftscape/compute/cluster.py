@@ -13,7 +13,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from queue import Empty, SimpleQueue
+from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import numpy as np
@@ -29,11 +31,15 @@ Result = TypeVar("Result")
 LOCAL = "local"
 # Arrays of more bytes are sent to each worker once, not with every piece of work.
 _LARGE = 1 << 16
+# Larger ones are not sent to workers on this machine, but laid where all of them read the same copy.
+_VERY_LARGE = 1 << 24
 # Seconds in which a scheduler has to answer, and between two looks at a cluster that has no worker.
 _PATIENCE = 20
 # What the C library's allocator is told in local workers, in bytes: its own limits. Dask has it give every array back
 # at once, so that each temporary one is mapped and cleared anew, which doubles the time of a pass.
 _ALLOCATION = {"MALLOC_MMAP_THRESHOLD_": 1 << 25, "MALLOC_TRIM_THRESHOLD_": 1 << 26}
+# A pass is cut into so many errands for each worker, or one for each piece where there are fewer.
+_ERRANDS = 8
 # So many looks in a row find no worker before a cluster is given up.
 _TIMES_DESERTED = 6
 
@@ -69,8 +75,8 @@ def connected(scheduler: Any, memory: int, n_workers: int | None = None) -> Iter
     if scheduler is None:
         yield None
         return
-    with _client(scheduler, memory, n_workers or usable_processors()) as client:
-        cluster = Cluster(client)
+    with _client(scheduler, memory, n_workers or usable_processors()) as client, _shelf(scheduler) as shelf:
+        cluster = Cluster(client, shelf)
         cluster.check()
         yield cluster
 
@@ -95,6 +101,41 @@ def engaged(scheduler: Any, memory: int, *, loading: str) -> Iterator[None]:
             yield
 
 
+class Shelf:
+    """A folder of files, one for each large array that workers on this machine read where it lies.
+
+    Parameters
+    ----------
+    folder : Path
+        Empty; it goes when the work is done.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._there: dict[int, tuple[Any, Place]] = {}
+
+    def place_of(self, array: Any) -> Place | None:
+        """Return where an array lies, which is written there the first time; None where there is no room for it."""
+        if id(array) not in self._there:
+            path = self._folder / str(len(self._there))
+            try:
+                np.ascontiguousarray(array).tofile(path)
+            except OSError:
+                path.unlink(missing_ok=True)
+                return None
+            self._there[id(array)] = array, Place(str(path), 0, array.shape, array.dtype.str)
+        return self._there[id(array)][1]
+
+
+@contextmanager
+def _shelf(scheduler: Any) -> Iterator[Shelf | None]:
+    if scheduler != LOCAL:
+        yield None
+        return
+    with TemporaryDirectory(prefix="fftscape-") as folder:
+        yield Shelf(Path(folder))
+
+
 class Cluster:
     """Runs pieces of work on the workers of a cluster.
 
@@ -102,6 +143,8 @@ class Cluster:
     ----------
     client : distributed.Client
         Connected.
+    shelf : Shelf, optional
+        Where workers on this machine find large arrays; to others they are sent.
 
     Attributes
     ----------
@@ -109,8 +152,8 @@ class Cluster:
         Where its scheduler is.
     """
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any, shelf: Shelf | None = None) -> None:
+        self._client, self._shelf = client, shelf
         self.address = str(client.scheduler.address)
         self._sent: dict[int, tuple[Any, Any]] = {}
         self._loading: list[Any] = []
@@ -147,15 +190,19 @@ class Cluster:
 
         What a lost worker was at is done again by another one.
         """
-        payload, arrays = _packed(function)
+        payload, arrays = _packed(function, self._shelf)
         futures = self._sent_once(arrays)
-        under_way = [self._submitted(_done, payload, piece, *futures) for piece in pieces]
+        waiting = list(pieces)
+        # Dask takes some milliseconds for each errand; there are enough of them to keep all workers busy to the end.
+        many = max(1, len(waiting) // (_ERRANDS * max(self.n_workers, 1)))
+        errands = [waiting[start : start + many] for start in range(0, len(waiting), many)]
+        under_way = [self._submitted(_done, payload, errand, *futures) for errand in errands]
         try:
             while under_way:
-                value, error = self._outcome(under_way[0])
+                values, error = self._outcome(under_way[0])
                 if error is not None:
                     under_way[0].result()  # raises it, with its traceback on the worker
-                yield value
+                yield from values
                 under_way.pop(0)
         finally:
             self._recall(under_way)
@@ -288,28 +335,31 @@ def _environment(variables: Mapping[str, int]) -> Iterator[None]:
 class _Packer(pickle.Pickler):
     """Takes large arrays out of what it pickles: they travel by themselves, or as a place in a file."""
 
-    def __init__(self, stream: io.BytesIO) -> None:
+    def __init__(self, stream: io.BytesIO, shelf: Shelf | None) -> None:
         super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL)
         self.arrays: list[Any] = []
+        self._shelf = shelf
 
     def persistent_id(self, value: Any) -> Any:
         if not isinstance(value, np.ndarray) or value.nbytes <= _LARGE or value.dtype.hasobject:
             return None
         place = place_of(value)
+        if place is None and self._shelf is not None and value.nbytes > _VERY_LARGE:
+            place = self._shelf.place_of(value)
         if place is not None:
             return place
         self.arrays.append(value)
         return len(self.arrays) - 1
 
 
-def _packed(function: Any) -> tuple[bytes, list[Any]]:
+def _packed(function: Any, shelf: Shelf | None = None) -> tuple[bytes, list[Any]]:
     import cloudpickle
 
     class Packer(_Packer, cloudpickle.Pickler):  # type: ignore[misc]
         """By value, closures included."""
 
     stream = io.BytesIO()
-    packer = Packer(stream)
+    packer = Packer(stream, shelf)
     packer.dump(function)
     return stream.getvalue(), packer.arrays
 
@@ -331,10 +381,10 @@ def _itself(array: Any) -> Any:
     return array
 
 
-def _done(payload: bytes, piece: Any, *arrays: Any) -> Any:
-    """Do a piece of work, in a worker."""
+def _done(payload: bytes, pieces: list[Any], *arrays: Any) -> list[Any]:
+    """Do some pieces of work, in a worker."""
     with serially(), one_blas_thread():
-        return _Unpacker(payload, arrays).load()(piece)
+        return list(map(_Unpacker(payload, arrays).load(), pieces))
 
 
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
