@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import fftscape.batch.demo
 import fftscape.batch.inspection
 import fftscape.synthetic
+from fftscape.__main__ import _get_ready
 from fftscape.batch.demo import Comparison
 from fftscape.cli.commands import app
 from fftscape.files.result_folder import read_manifest
@@ -309,3 +310,22 @@ def test_a_fault_of_ours_costs_inspect_only_its_file(
     assert ran.code == 3
     assert ran.err.startswith(f"{tmp_path / 'odd.npy'}: unexpected ZeroDivisionError: by zero ")
     assert ran.out.startswith(f"{image}: 1 image")
+
+
+@pytest.mark.parametrize(
+    ("line", "asked"),
+    [
+        ("run x.tif -o out", [True]),
+        ("run x.tif -o out --no-report", [False]),
+        ("run --help", []),
+        ("run x.tif -o out --scheduler local", []),
+        ("run x.tif -o out --scheduler=local", []),
+        ("inspect x.tif", []),
+        ("", []),
+    ],
+)
+def test_workers_are_made_ready_before_the_command_line_is_loaded(line, asked, monkeypatch):
+    told = []
+    monkeypatch.setattr("fftscape.batch.crew.get_ready", lambda *, drawing: told.append(drawing))
+    _get_ready(line.split())
+    assert told == asked

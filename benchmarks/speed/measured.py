@@ -6,6 +6,7 @@ Every flow imports this module, so it needs NumPy alone.
 from __future__ import annotations
 
 import json
+import re
 import resource
 import sys
 import time
@@ -51,9 +52,18 @@ def answer(
     folder: Path, watch: Stopwatch, loadings: np.ndarray, factors: np.ndarray, *, error: float | None = None
 ) -> None:
     """Write what was measured, and maps (component, y, x) with their factors (component, ...)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
-    (folder / "measured.json").write_text(json.dumps({"seconds": watch.seconds, "peak_mib": peak, "error": error}))
+    (folder / "measured.json").write_text(
+        json.dumps({"seconds": watch.seconds, "peak_mib": _peak() / 1024, "error": error})
+    )
     np.savez(folder / "maps.npz", loadings=loadings, factors=factors)
+
+
+def _peak() -> int:
+    """Return the most memory that this process has had, in KiB."""
+    status = Path("/proc/self/status")
+    if status.exists():  # what getrusage says includes the process that this one was forked from
+        return int(re.search(r"VmHWM:\s+(\d+)", status.read_text())[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def task_words(task: Task) -> list[str]:

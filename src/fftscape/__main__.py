@@ -3,14 +3,24 @@
 A worker runs the script that its supervisor began with once more, so this loads nothing before it is called.
 """
 
+import sys
 from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Run the command line."""
+    _get_ready(sys.argv[1:])
     from fftscape.cli.commands import main as command_line
 
     command_line()
+
+
+def _get_ready(words: list[str]) -> None:
+    """Let what workers are forked from load its libraries while the command line loads its own."""
+    if words[:1] == ["run"] and not any(word.startswith(("--help", "--scheduler")) for word in words):
+        from fftscape.batch.crew import get_ready
+
+        get_ready(drawing="--no-report" not in words)
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ __all__ = [
 
 Pixels = npt.NDArray[np.uint8]
 Spread = Callable[[Callable[[Pixels], bytes], Iterable[Pixels]], Iterable[bytes]]
-Beside = Callable[[Callable[[], bytes]], AbstractContextManager[Callable[[], bytes]]]
+Beside = Callable[[Callable[[], dict[str, bytes]]], AbstractContextManager[Callable[[], dict[str, bytes]]]]
 
 DPI = 180
 OVERVIEW_DPI = 110
@@ -123,13 +123,13 @@ def render_figures(record: AnalysisRecord, *, spread: Spread = map, beside: Besi
     spread : callable
         What packs drawn figures, in the manner of `map`; one that does so on other threads takes a tenth less time.
     beside : callable
-        What has the overview drawn, which is half of all: a context of a way to it. One that does so in another process
-        takes half the time.
+        What has the first two figures drawn, which is half of the work: a context of a way to them. One that does so in
+        another process takes half the time.
 
     Returns
     -------
     dict of str to bytes
-        ``overview.png``, ``image.png``, ``scree.png``, ``component_1.png`` (map beside factor; components
+        ``overview.png``, ``scree.png``, ``image.png``, ``component_1.png`` (map beside factor; components
         are counted from 1 here) and so on, ``labels.png``, ``residual.png``, ``thumbnail.png``,
         ``margin.png`` for two components or more, ``abruptness.png`` where boundaries were looked
         for and, for rotation-tolerant results, ``orientation.png``.
@@ -142,15 +142,20 @@ def render_figures(record: AnalysisRecord, *, spread: Spread = map, beside: Besi
             names.append(name)
             yield _pixels(figure, dpi)
 
-    with beside(lambda: _png(_pixels(_overview(record, blocks), OVERVIEW_DPI))) as page:
+    def first() -> dict[str, bytes]:
+        return {
+            "overview.png": _png(_pixels(_overview(record, blocks), OVERVIEW_DPI)),
+            "scree.png": _png(_pixels(_scree_figure(record), DPI)),
+        }
+
+    with beside(first) as found:
         others = list(spread(_png, drawn()))
-        return {"overview.png": page(), **dict(zip(names, others, strict=True))}
+        return {**found(), **dict(zip(names, others, strict=True))}
 
 
 def _figures(record: AnalysisRecord, blocks: Blocks) -> Iterator[tuple[str, Figure, int]]:
-    """Yield the name of each figure's file, all but the overview's, the figure and its dots per inch."""
+    """Yield the name of each figure's file, all but the first two, the figure and its dots per inch."""
     yield "image.png", _image_figure(record, blocks), DPI
-    yield "scree.png", _scree_figure(record), DPI
     for component in range(record.n_components):
         yield f"component_{component + 1}.png", _component_figure(record, component), DPI
     yield "labels.png", _labels_figure(record, blocks), DPI
