@@ -9,9 +9,14 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     """Run the command line."""
-    _get_ready(sys.argv[1:])
-    from fftscape.cli.commands import main as command_line
+    try:
+        _get_ready(sys.argv[1:])
+        from fftscape.cli.commands import main as command_line
+    except KeyboardInterrupt:
+        from fftscape.cli.endings import INTERRUPTED, INTERRUPTION, print_trouble
 
+        print_trouble(INTERRUPTION)
+        sys.exit(INTERRUPTED)
     command_line()
 
 

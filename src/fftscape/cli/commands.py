@@ -15,6 +15,7 @@ import typer
 from fftscape.cli import options
 from fftscape.cli.endings import (
     INTERRUPTED,
+    INTERRUPTION,
     NOTHING_DONE,
     OK,
     WRONG_USAGE,
@@ -61,6 +62,7 @@ def main() -> NoReturn:
     try:
         code = typer.main.get_command(app).main(prog_name="fftscape", standalone_mode=False)
     except typer.Abort:
+        print_trouble(INTERRUPTION)
         sys.exit(INTERRUPTED)
     except Exception as error:
         sentence = wrong_usage(error)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OK, NOTHING_DONE, WRONG_USAGE, SOME_FAILED = 0, 1, 2, 3
 INTERRUPTED, CLOSED_PIPE, TERMINATED = 130, 141, 143
+INTERRUPTION = "interrupted; run the same command again to go on."
 
 
 class _Terminated(BaseException):
@@ -43,7 +44,7 @@ def one_line_endings() -> Iterator[None]:
     except FftscapeError as error:
         fail(str(error), NOTHING_DONE)
     except KeyboardInterrupt:
-        fail("interrupted; run the same command again to go on.", INTERRUPTED)
+        fail(INTERRUPTION, INTERRUPTED)
     except _Terminated:
         fail("terminated; run the same command again to go on.", TERMINATED)
     except BrokenPipeError:
