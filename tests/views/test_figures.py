@@ -11,8 +11,10 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pytest
 from PIL import Image as Picture
 
+from fftscape.compute.copies import in_a_copy
 from fftscape.compute.executors import ordered
 from fftscape.model.analysis import AnalysisRecord
 from fftscape.views.figures import overview, render_figures, write_figures
@@ -39,6 +41,15 @@ def test_equal_results_give_equal_bytes_whatever_the_users_style(
 
 def test_packing_on_other_threads_changes_nothing(made_record: AnalysisRecord, drawn: dict[str, bytes]) -> None:
     there = render_figures(made_record, spread=lambda function, pieces: ordered(function, pieces, n_threads=3))
+    assert there == drawn
+    assert list(there) == list(drawn)
+
+
+def test_drawing_half_of_them_in_a_copy_changes_nothing(
+    made_record: AnalysisRecord, drawn: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fftscape.compute.copies._is_allowed", True)
+    there = render_figures(made_record, beside=in_a_copy)
     assert there == drawn
     assert list(there) == list(drawn)
 
