@@ -17,9 +17,11 @@ import fftscape as fs
 from fftscape.batch.crew import Errand, Lost
 from fftscape.batch.fleet import Fleet
 from fftscape.compute import cluster as cluster_module
-from fftscape.compute.cluster import Cluster, _packed, connected, engaged
+from fftscape.compute import parcels
+from fftscape.compute.cluster import Cluster, connected, engaged
 from fftscape.compute.executors import elsewhere, spread
 from fftscape.compute.memory import LEAST_SHARE, MIB, allowed_memory
+from fftscape.compute.parcels import Shelf, packed
 from fftscape.model.errors import BackendUnavailableError, FftscapeError
 from fftscape.model.mapped import place_of
 
@@ -196,7 +198,7 @@ def test_large_arrays_travel_once_and_mapped_ones_as_a_place(client, tmp_path):
     def function(row: int) -> float:
         return float(mapped[row].sum() + held[row])
 
-    payload, arrays = _packed(function)
+    payload, arrays = packed(function)
     assert [array is held for array in arrays] == [True]
     assert len(payload) < 10_000
     place = place_of(mapped[3:])
@@ -335,8 +337,8 @@ def batch_files():
 
 
 def test_local_workers_read_large_arrays_where_they_lie(monkeypatch):
-    monkeypatch.setattr(cluster_module, "_LARGE", 1000)
-    monkeypatch.setattr(cluster_module, "_VERY_LARGE", 100_000)
+    monkeypatch.setattr(parcels, "_LARGE", 1000)
+    monkeypatch.setattr(parcels, "_VERY_LARGE", 100_000)
     large, small = np.arange(40_000.0).reshape(200, 200).T, np.arange(300.0)
     with connected("local", 2**31, 2) as local, elsewhere(local):
         for _ in range(2):
@@ -351,10 +353,10 @@ def kind_of(array):
 
 
 def test_an_array_without_room_for_a_file_is_sent(tmp_path):
-    shelf = cluster_module.Shelf(tmp_path / "nowhere")
+    shelf = Shelf(tmp_path / "nowhere")
     assert shelf.place_of(np.arange(3.0)) is None
     large = np.zeros(1 << 22)
-    _, arrays = _packed(lambda: large, shelf)
+    _, arrays = packed(lambda: large, shelf)
     assert [array is large for array in arrays] == [True]
 
 

@@ -5,10 +5,8 @@ The same to the last digit where workers have the same kind of processor, and th
 
 from __future__ import annotations
 
-import io
 import logging
 import os
-import pickle
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,21 +16,15 @@ from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-import numpy as np
-
 from fftscape.compute.executors import elsewhere, one_blas_thread, serially, usable_processors
 from fftscape.compute.memory import LEAST_SHARE, limit_memory
+from fftscape.compute.parcels import Shelf, packed, unpacked
 from fftscape.model.errors import BackendUnavailableError, FftscapeError
-from fftscape.model.mapped import Place, place_of
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
 LOCAL = "local"
-# Arrays of more bytes are sent to each worker once, not with every piece of work.
-_LARGE = 1 << 16
-# Larger ones are not sent to workers on this machine, but laid where all of them read the same copy.
-_VERY_LARGE = 1 << 24
 # Seconds in which a scheduler has to answer, and between two looks at a cluster that has no worker.
 _PATIENCE = 20
 # What the C library's allocator is told in local workers, in bytes: its own limits. Dask has it give every array back
@@ -101,32 +93,6 @@ def engaged(scheduler: Any, memory: int, *, loading: str) -> Iterator[None]:
             yield
 
 
-class Shelf:
-    """A folder of files, one for each large array that workers on this machine read where it lies.
-
-    Parameters
-    ----------
-    folder : Path
-        Empty; it goes when the work is done.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._there: dict[int, tuple[Any, Place]] = {}
-
-    def place_of(self, array: Any) -> Place | None:
-        """Return where an array lies, which is written there the first time; None where there is no room for it."""
-        if id(array) not in self._there:
-            path = self._folder / str(len(self._there))
-            try:
-                np.ascontiguousarray(array).tofile(path)
-            except OSError:
-                path.unlink(missing_ok=True)
-                return None
-            self._there[id(array)] = array, Place(str(path), 0, array.shape, array.dtype.str)
-        return self._there[id(array)][1]
-
-
 @contextmanager
 def _shelf(scheduler: Any) -> Iterator[Shelf | None]:
     if scheduler != LOCAL:
@@ -190,7 +156,7 @@ class Cluster:
 
         What a lost worker was at is done again by another one.
         """
-        payload, arrays = _packed(function, self._shelf)
+        payload, arrays = packed(function, self._shelf)
         futures = self._sent_once(arrays)
         waiting = list(pieces)
         # Dask takes some milliseconds for each errand; there are enough of them to keep all workers busy to the end.
@@ -332,47 +298,6 @@ def _environment(variables: Mapping[str, int]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-class _Packer(pickle.Pickler):
-    """Takes large arrays out of what it pickles: they travel by themselves, or as a place in a file."""
-
-    def __init__(self, stream: io.BytesIO, shelf: Shelf | None) -> None:
-        super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL)
-        self.arrays: list[Any] = []
-        self._shelf = shelf
-
-    def persistent_id(self, value: Any) -> Any:
-        if not isinstance(value, np.ndarray) or value.nbytes <= _LARGE or value.dtype.hasobject:
-            return None
-        place = place_of(value)
-        if place is None and self._shelf is not None and value.nbytes > _VERY_LARGE:
-            place = self._shelf.place_of(value)
-        if place is not None:
-            return place
-        self.arrays.append(value)
-        return len(self.arrays) - 1
-
-
-def _packed(function: Any, shelf: Shelf | None = None) -> tuple[bytes, list[Any]]:
-    import cloudpickle
-
-    class Packer(_Packer, cloudpickle.Pickler):  # type: ignore[misc]
-        """By value, closures included."""
-
-    stream = io.BytesIO()
-    packer = Packer(stream, shelf)
-    packer.dump(function)
-    return stream.getvalue(), packer.arrays
-
-
-class _Unpacker(pickle.Unpickler):
-    def __init__(self, payload: bytes, arrays: Sequence[Any]) -> None:
-        super().__init__(io.BytesIO(payload))
-        self._arrays = arrays
-
-    def persistent_load(self, key: Any) -> Any:
-        return key.opened() if isinstance(key, Place) else self._arrays[key]
-
-
 def _loaded(module: str) -> None:
     import_module(module)
 
@@ -384,7 +309,7 @@ def _itself(array: Any) -> Any:
 def _done(payload: bytes, pieces: list[Any], *arrays: Any) -> list[Any]:
     """Do some pieces of work, in a worker."""
     with serially(), one_blas_thread():
-        return list(map(_Unpacker(payload, arrays).load(), pieces))
+        return list(map(unpacked(payload, arrays), pieces))
 
 
 def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
