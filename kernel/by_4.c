@@ -1,3 +1,8 @@
 #define LANES 4
 #define SPECTRA spectra_by_4
-#include "lanes.h"
+#define FIT fit_by_4
+#define SWEEP sweep_by_4
+#include "vectors.h"
+#include "spectra.h"
+#include "fit.h"
+#include "sweep.h"

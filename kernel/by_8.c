@@ -7,7 +7,12 @@
 #endif
 #define LANES 8
 #define SPECTRA spectra_by_8
-#include "lanes.h"
+#define FIT fit_by_8
+#define SWEEP sweep_by_8
+#include "vectors.h"
+#include "spectra.h"
+#include "fit.h"
+#include "sweep.h"
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -22,8 +22,33 @@ typedef struct {
     float level, rounding;          /* a constant 1 at zero frequency; contrast that is none, as part of the level */
 } Task;
 
+/* Factors of unit norm and spectra; float64 where nothing else is said. */
+typedef struct {
+    ptrdiff_t n_rows, n_features, n_factors;
+    const float *spectra;     /* float32, (row, feature) */
+    const float *factors;     /* float32, (factor, feature) */
+    const double *gram;       /* (factor, factor): their products */
+    double *weights;          /* (row, factor) */
+    double *left, *energies;  /* (row,): squares that weights leave, NaN where none were found, and all squares */
+    float *sums;              /* float32, (factor, feature): weighted spectra are added to it; NULL if they need not be */
+} FitTask;
+
+/* A low-rank matrix basis.T @ coefficients and its factors; float64. */
+typedef struct {
+    ptrdiff_t n_windows, n_features, n_factors, rank, n_iter;
+    const double *basis, *coefficients; /* (direction, window), (direction, feature) */
+    double *loadings, *factors;         /* (factor, window), (factor, feature): not negative, improved in place */
+} SweepTask;
+
+/* A factor whose square is no more than this has no weight, and what belongs to it becomes zero. */
+#define LEAST_WEIGHT 1e-12
+
 /* Return 0, or -1 if there is not enough memory. */
 int spectra_by_4(const Task *task); /* vectors of 16 bytes, which every 64-bit processor has */
 int spectra_by_8(const Task *task); /* AVX2 */
+int fit_by_4(const FitTask *task);
+int fit_by_8(const FitTask *task);
+int sweep_by_4(const SweepTask *task);
+int sweep_by_8(const SweepTask *task);
 
 #endif

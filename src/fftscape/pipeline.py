@@ -174,7 +174,7 @@ def _analyzed(
         aside(lambda: _by_regions(ground, regions, spectra.grid, chosen), at_once=_has_room(spectra)) as by_regions,
         aside(lambda: None if means is None else _turns(means, spectra, image)) as turns,
     ):
-        result = factorize(spectra, scree.n_components, chosen.factorization, start=means)
+        result = factorize(spectra, scree.n_components, chosen.factorization, start=means, sample=prepared.sample)
         if regions is not None and means is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
             # Of several ways to describe the spectra equally well it found one that is not that of the regions.
             result = project(spectra, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12))

@@ -17,6 +17,7 @@ from fftscape.model.image import Image
 from fftscape.model.notes import Notes
 from fftscape.model.records import LocalSpectra, Spectra
 from fftscape.model.settings import Backend, Settings, merged
+from fftscape.stages.factorization import Sample
 from fftscape.survey import Survey
 
 
@@ -40,6 +41,11 @@ class Prepared:
     survey: Survey | None
     spectra: Spectra
     notes: Notes
+
+    @property
+    def sample(self) -> Sample | None:
+        """Of the spectra, where the survey made it."""
+        return None if self.survey is None else self.survey.sample_of(self.spectra)
 
 
 _Key = tuple[Any, ...]

@@ -14,6 +14,7 @@ from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.image import Image
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
 from fftscape.model.settings import Backend, Pair, RankSettings, Settings, SpectraSettings, merged
+from fftscape.stages.factorization import Sample, sampled_for
 from fftscape.stages.rank import (
     compute_scree,
     directions_above_noise,
@@ -102,6 +103,8 @@ class Survey:
         Of the survey.
     noisy : tuple of {'rows', 'columns'}
         Lines whose noise was left out when regions were looked for.
+    sample : Sample, optional
+        Of the spectra, where they are to be factorized.
     other : tuple of Scree and tuple of int, optional
         What windows of another size show, and their size in pixels (y, x).
     """
@@ -111,6 +114,7 @@ class Survey:
     rank: RankSettings
     spectra: Spectra
     noisy: tuple[Lines, ...] = ()
+    sample: Sample | None = None
     other: tuple[Scree, Pair] | None = None
 
     @property
@@ -168,6 +172,13 @@ class Survey:
         # Blank windows take no part in the survey, and none elsewhere.
         return self.spectra.on(replace(grid, valid=own.valid))
 
+    def sample_of(self, spectra: Spectra) -> Sample | None:
+        """Return the sample of these spectra where they are the survey's."""
+        own = self.spectra
+        if isinstance(spectra, LocalSpectra) and isinstance(own, LocalSpectra) and spectra.values is own.values:
+            return self.sample
+        return None
+
     def regions_on(self, grid: WindowGrid) -> Regions | None:
         """Return the regions on other windows of the same size; None where another number was chosen."""
         return on_grid(self.regions, self.grid, grid) if self.is_used else None
@@ -200,8 +211,11 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     with aside(lambda: noisy_lines(ground.image.data, grid, ground.centred)) as noisy:
         eigenvalues = scree_beside_noise(spectra, merged(settings, {"rank": {"n_components": "auto"}}).rank)
         quiet = without_lines(spectra, noisy())
-    regions = find_regions(quiet, directions_above_noise(eigenvalues), settings.regions)
-    return Survey(eigenvalues, regions, settings.rank, spectra, noisy())
+    # Most of the search for regions is the work of one processor.
+    factorized = isinstance(spectra, LocalSpectra) and settings.spectra == spectra_settings and grid.step == step
+    with aside(lambda: sampled_for(spectra, 0, settings.factorization.seed), at_once=factorized) as sample:
+        regions = find_regions(quiet, directions_above_noise(eigenvalues), settings.regions)
+        return Survey(eigenvalues, regions, settings.rank, spectra, noisy(), sample() if factorized else None)
 
 
 def scree_beside_noise(spectra: Spectra, settings: RankSettings) -> Scree:

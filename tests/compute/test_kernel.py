@@ -1,6 +1,6 @@
 """The compiled kernel: that it is there where it can be, and what it makes of arguments that do not fit together.
 
-What it computes is shown with that of SciPy, in test_transform.py.
+What it computes is shown with that of NumPy and SciPy, in test_transform.py, test_fits.py and test_sweeps.py.
 """
 
 import shutil
@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fftscape.compute import transform
+from fftscape.compute.kernel import kernel
 
-needs_kernel = pytest.mark.skipif(transform._kernel is None, reason="the kernel was not compiled")
+needs_kernel = pytest.mark.skipif(kernel is None, reason="the kernel was not compiled")
 HEIGHT, WIDTH = 6, 9
 
 
@@ -46,14 +46,14 @@ def test_it_is_there_where_there_is_a_compiler():
     compiler = (sysconfig.get_config_var("CC") or "").split(" ")[0]
     if not shutil.which(compiler) or not headers.exists() or sysconfig.get_config_var("Py_GIL_DISABLED"):
         pytest.skip("no compiler, or no headers of a Python that the kernel is for")
-    assert transform._kernel is not None, "it was not compiled: touch kernel/module.c, and install fftscape again"
+    assert kernel is not None, "it was not compiled: touch kernel/module.c, and install fftscape again"
 
 
 @needs_kernel
 @pytest.mark.parametrize("most", [False, True])
 def test_a_constant_has_all_of_it_at_zero_frequency(most):
-    given = arguments(lanes=transform._kernel.LANES if most else 4)
-    transform._kernel.spectra(*given)
+    given = arguments(lanes=kernel.LANES if most else 4)
+    kernel.spectra(*given)
     out = given[10]
     np.testing.assert_allclose(out[:, 0], HEIGHT * WIDTH, rtol=1e-6)
     assert np.abs(out[:, 1:]).max() < 1e-4
@@ -88,7 +88,7 @@ def test_a_constant_has_all_of_it_at_zero_frequency(most):
 def test_arguments_that_do_not_fit_are_refused_before_anything_is_written(name, value):
     given = arguments(**{name: value})
     with pytest.raises(ValueError, match="does not fit the other arguments"):
-        transform._kernel.spectra(*given)
+        kernel.spectra(*given)
     assert name == "out" or (given[10] == -1).all()
 
 
@@ -97,13 +97,104 @@ def test_an_output_that_cannot_be_written_is_refused():
     fixed = np.ones((6, HEIGHT * 5), np.float32)
     fixed.flags.writeable = False
     with pytest.raises((TypeError, BufferError, ValueError)):
-        transform._kernel.spectra(*arguments(out=fixed))
+        kernel.spectra(*arguments(out=fixed))
 
 
 @needs_kernel
 def test_windows_that_are_not_wanted_are_left_as_they_are():
     places = np.array([[-1, 0, -1], [3, -1, -5]], np.int64)
     given = arguments(places=places)
-    transform._kernel.spectra(*given)
+    kernel.spectra(*given)
     assert (given[10][[1, 2, 4, 5]] == -1).all()
     assert (given[10][[0, 3], 0] > 50).all()
+
+
+def fit_arguments(**changed):
+    """Three spectra of five values, two factors."""
+    all_of_it = {
+        "spectra": np.ones((3, 5), np.float32),
+        "n_features": 5,
+        "factors": np.full((2, 5), 0.4, np.float32),
+        "gram": np.eye(2),
+        "weights": np.full((3, 2), -1.0),
+        "left": np.full(3, -1.0),
+        "energies": np.full(3, -1.0),
+        "sums": np.zeros((2, 5), np.float32),
+        "lanes": 4,
+    }
+    assert not set(changed) - set(all_of_it)
+    return list((all_of_it | changed).values())
+
+
+def sweep_arguments(**changed):
+    """Seven windows, five values, a matrix of rank three, two factors."""
+    all_of_it = {
+        "basis": np.ones((3, 7)),
+        "coefficients": np.ones((3, 5)),
+        "rank": 3,
+        "loadings": np.ones((2, 7)),
+        "factors": np.ones((2, 5)),
+        "n_iter": 1,
+        "lanes": 4,
+    }
+    assert not set(changed) - set(all_of_it)
+    return list((all_of_it | changed).values())
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("spectra", np.ones((3, 4), np.float32)),
+        ("n_features", 0),
+        ("n_features", 16),
+        ("factors", np.ones(0, np.float32)),
+        ("factors", np.ones(11, np.float32)),
+        ("gram", np.eye(3)),
+        ("weights", np.ones((2, 2))),
+        ("left", np.ones(2)),
+        ("energies", np.ones(4)),
+        ("sums", np.ones((1, 5), np.float32)),
+        ("left", np.ones(25, np.uint8)[1:].view(np.float64)),
+        ("lanes", 3),
+    ],
+)
+def test_fits_that_cannot_be_are_refused(name, value):
+    given = fit_arguments(**{name: value})
+    with pytest.raises(ValueError, match="does not fit the other arguments"):
+        kernel.fit(*given)
+    assert name == "weights" or (given[4] == -1).all()
+
+
+@needs_kernel
+def test_sums_are_made_where_there_is_room_for_them_only():
+    with_sums, without = fit_arguments(), fit_arguments(sums=np.zeros(0, np.float32))
+    kernel.fit(*with_sums)
+    kernel.fit(*without)
+    np.testing.assert_array_equal(with_sums[4], without[4])
+    np.testing.assert_allclose(with_sums[7], with_sums[4].T @ with_sums[0])
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("basis", np.ones((3, 6))),
+        ("basis", np.ones(20)),
+        ("basis", np.ones(0)),
+        ("coefficients", np.ones((3, 4))),
+        ("coefficients", np.ones(0)),
+        ("rank", 0),
+        ("rank", 2),
+        ("loadings", np.ones(6)),
+        ("loadings", np.ones((1, 7))),
+        ("factors", np.ones((3, 5))),
+        ("basis", np.ones(169, np.uint8)[1:].view(np.float64)),
+        ("lanes", 5),
+    ],
+)
+def test_sweeps_that_cannot_be_are_refused(name, value):
+    given = sweep_arguments(**{name: value})
+    with pytest.raises(ValueError, match="does not fit the other arguments"):
+        kernel.sweep(*given)
+    assert name == "loadings" or (given[3] == 1).all()

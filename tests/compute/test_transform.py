@@ -20,19 +20,11 @@ SCALE = Scale(40.0, 3.0)
 
 
 @pytest.fixture(autouse=True, params=["SciPy", "kernel, 16 bytes", "kernel, 32 bytes"])
-def way(request, monkeypatch):
+def way(request, use_kernel, monkeypatch):
     """Everything is shown of each way to compute, the compiled one with each kind of vectors."""
     asked = request.param
-    if request.param == "SciPy":
-        monkeypatch.setattr(transform, "_kernel", None)
-    elif transform._kernel is None:
-        pytest.skip("the kernel was not compiled when fftscape was installed")
-    else:
-        lanes = 4 if "16" in request.param else 8
-        if lanes > transform._kernel.LANES:
-            pytest.skip("this processor has no such vectors")
-        monkeypatch.setattr(transform, "_LANES", lanes)
-        monkeypatch.setattr(transform, "_FACTORS", (2, 3, 5, 7, 11, 13))
+    use_kernel(transform, 0 if asked == "SciPy" else int(asked.split()[1]) // 4)
+    monkeypatch.setattr(transform, "_FACTORS", (2, 3, 5, 7, 11, 13))
     return asked
 
 

@@ -5,7 +5,8 @@ import pytest
 
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import FactorizationSettings, SpectraSettings
-from fftscape.stages.factorization import factorize, project, purest_spectra
+from fftscape.stages import factorization
+from fftscape.stages.factorization import factorize, project, purest_spectra, sampled_for
 from fftscape.stages.windows import window_grid
 
 
@@ -125,3 +126,28 @@ def test_purest_spectra_are_those_of_unmixed_windows():
     np.testing.assert_allclose(everything[0], spectra.values.mean(axis=0), rtol=1e-4)
     nothing = purest_spectra(spectra, np.concatenate([loadings, np.zeros((300, 1))], axis=1))
     assert not nothing[3].any()
+
+
+def test_it_does_not_matter_who_made_the_sample():
+    loadings, factors = separable(np.random.default_rng(8), k=5)
+    spectra, settings = spectra_of(loadings @ factors), FactorizationSettings()
+    for number in (2, 5, 12):
+        alone = factorize(spectra, number, settings)
+        # One that is made for few components is made anew for many, and one of another seed always.
+        for sample in (sampled_for(spectra, 0, settings.seed), sampled_for(spectra, 3, settings.seed + 1)):
+            given = factorize(spectra, number, settings, sample=sample)
+            np.testing.assert_array_equal(given.factors, alone.factors)
+            np.testing.assert_array_equal(given.loadings, alone.loadings)
+
+
+def test_jumps_ahead_end_no_worse_than_steps_alone(monkeypatch):
+    values = spectra_of(np.random.default_rng(9).random((150, 90)))
+    settings = FactorizationSettings(starts=("nndsvd",), max_iter=5000)
+    jumping = factorize(values, 6, settings)
+    # Where every jump leads nowhere, steps go on from where they were.
+    monkeypatch.setattr(factorization, "_ahead", lambda start, end, far: start)
+    walking = factorize(values, 6, settings)
+    assert jumping.converged
+    assert walking.converged
+    assert jumping.n_iter < 0.8 * walking.n_iter
+    assert jumping.reconstruction_error < walking.reconstruction_error * (1 + 1e-5)

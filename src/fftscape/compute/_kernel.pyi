@@ -26,3 +26,25 @@ def spectra(
     lanes: int,
     /,
 ) -> None: ...
+def fit(
+    spectra: Buffer,
+    n_features: int,
+    factors: Buffer,
+    gram: Buffer,
+    weights: Buffer,
+    left: Buffer,
+    energies: Buffer,
+    sums: Buffer,
+    lanes: int,
+    /,
+) -> None: ...
+def sweep(
+    basis: Buffer,
+    coefficients: Buffer,
+    rank: int,
+    loadings: Buffer,
+    factors: Buffer,
+    n_iter: int,
+    lanes: int,
+    /,
+) -> None: ...

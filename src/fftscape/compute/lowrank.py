@@ -39,6 +39,10 @@ class LowRank:
     basis: FloatArray
     coefficients: FloatArray
 
+    def leading(self, rank: int) -> LowRank:
+        """Return the approximation by the strongest directions alone."""
+        return LowRank(np.ascontiguousarray(self.basis[:, :rank]), self.coefficients[:rank])
+
 
 def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int = _POWER_STEPS) -> LowRank:
     """Approximate a matrix by its leading `rank` singular triplets.

@@ -45,21 +45,39 @@ def nonnegative_least_squares(target: FloatArray, gram: FloatArray) -> FloatArra
     >>> nonnegative_least_squares(np.array([[3.0, 3.0], [1.0, -1.0]]), gram).round(6).tolist()
     [[1.0, 1.0], [0.5, 0.0]]
     """
-    usable = np.diag(gram) > 1e-12 * max(float(np.diag(gram).max(initial=0)), np.finfo(float).tiny)
+    usable, lengths, products = unit_products(gram)
     weights = np.zeros_like(target)
-    if not usable.any():
-        return weights
-    # In units of the factors' lengths, so that it does not matter how long they are.
-    lengths = np.sqrt(np.diag(gram)[usable])
-    weights[:, usable] = _solved(target[:, usable] / lengths, gram[np.ix_(usable, usable)] / np.outer(lengths, lengths))
-    weights[:, usable] /= lengths
+    if usable.any():
+        weights[:, usable] = _solved(target[:, usable] / lengths, products) / lengths
     return weights
+
+
+def unit_products(gram: FloatArray) -> tuple[BoolArray, FloatArray, FloatArray]:
+    """Return products of factors in units of their lengths, so that it does not matter how long they are.
+
+    Parameters
+    ----------
+    gram : ndarray of float64, shape (component, component)
+        ``factors @ factors.T``.
+
+    Returns
+    -------
+    ndarray of bool, shape (component,)
+        Which factors are not zero.
+    ndarray of float64, shape (usable,)
+        The lengths of these.
+    ndarray of float64, shape (usable, usable)
+        Their products, with a ridge far below any real difference: factors that are multiples of one another share
+        the weight.
+    """
+    usable = np.diag(gram) > 1e-12 * max(float(np.diag(gram).max(initial=0)), np.finfo(float).tiny)
+    lengths = np.sqrt(np.diag(gram)[usable])
+    products = gram[np.ix_(usable, usable)] / np.outer(lengths, lengths)
+    return usable, lengths, products + 1e-12 * len(lengths) * np.eye(len(lengths))
 
 
 def _solved(target: FloatArray, gram: FloatArray) -> FloatArray:
     count, size = target.shape
-    # A ridge far below any real difference: factors that are multiples of one another share the weight.
-    gram = gram + 1e-12 * size * np.eye(size)
     positive = np.ones(target.shape, bool)
     weights, slope = np.empty_like(target), np.empty_like(target)
     fewest, patience = np.full(count, size + 1), np.full(count, _PATIENCE)

@@ -16,16 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.half_plane import half_plane_weights, n_features
+from fftscape.compute.kernel import LANES, kernel
 from fftscape.compute.pixels import Pixels, Scale
 from fftscape.compute.tapers import profile
 from fftscape.model.arrays import BoolArray, IntArray
 from fftscape.model.records import WindowGrid
 from fftscape.model.settings import Pair, Scaling, SpectraSettings
-
-try:
-    from fftscape.compute import _kernel
-except ImportError:  # it could not be compiled when fftscape was installed, or not for this system
-    _kernel = None  # type: ignore[assignment]
 
 Block = npt.NDArray[np.float32]
 
@@ -46,8 +42,6 @@ _SCALINGS: Mapping[Scaling, Callable[[Block], Block]] = {
 }
 # The kernel's names of them.
 _NUMBERS: Mapping[Scaling, int] = {"amplitude": 0, "sqrt": 1, "log": 2}
-# Numbers that it works on side by side.
-_LANES = 0 if _kernel is None else _kernel.LANES
 # It does not know the best ways to transform lengths with other factors, nor lengths that do not stay in its cache.
 _FACTORS = (2, 3, 5, 7)
 _LONGEST = 512
@@ -57,7 +51,7 @@ _AMPLITUDE_WEIGHTS: Mapping[Scaling, int] = {"amplitude": 1, "sqrt": 2, "log": 0
 
 def done_by(size: Pair) -> str:
     """Return what transforms windows of a size: SciPy, or the kernel and its vectors; they differ by rounding."""
-    return f"kernel, vectors of {4 * _LANES} bytes" if _suits_kernel(size) else "SciPy"
+    return f"kernel, vectors of {4 * LANES} bytes" if _suits_kernel(size) else "SciPy"
 
 
 @dataclass(frozen=True)
@@ -170,7 +164,7 @@ class Transform:
 
 
 def _suits_kernel(size: Pair) -> bool:
-    return _kernel is not None and max(size) <= _LONGEST and all(map(_is_made_of_small_factors, size))
+    return kernel is not None and max(size) <= _LONGEST and all(map(_is_made_of_small_factors, size))
 
 
 def _is_made_of_small_factors(length: int) -> bool:
@@ -207,11 +201,11 @@ def _by_kernel(method: _Method, settings: SpectraSettings) -> Callable[[_Strip, 
     """Return what computes spectra by the compiled kernel."""
     weights = np.stack([method.before, method.after, method.energy])
     scaling = _NUMBERS[settings.scaling]
-    options = (scaling, settings.remove_mean, settings.unit_norm, method.level, ROUNDING, _LANES)
+    options = (scaling, settings.remove_mean, settings.unit_norm, method.level, ROUNDING, LANES)
 
     def work(strip: _Strip, values: Block) -> None:
         tops, lefts, places = (np.ascontiguousarray(n, np.int64) for n in (strip.tops, strip.lefts, strip.places))
-        _kernel.spectra(
+        kernel.spectra(
             np.ascontiguousarray(strip.pixels),
             strip.pixels.shape[1],
             tops,

@@ -8,7 +8,7 @@ data, then two passes over the data themselves, block by block.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,22 +16,48 @@ import numpy.typing as npt
 from fftscape.compute.backend import Block
 from fftscape.compute.blocks import group_means, mapped, sample_of, sampled
 from fftscape.compute.executors import ordered
+from fftscape.compute.fits import fitted
 from fftscape.compute.lowrank import LowRank, low_rank
 from fftscape.compute.nonnegative import nonnegative_least_squares
+from fftscape.compute.sweeps import improve, read, swept
 from fftscape.model.arrays import FloatArray, IntArray
 from fftscape.model.records import Factorization, Spectra
 from fftscape.model.settings import FactorizationSettings, Start
 
 _EXTRA_RANK = 6
+# A sample is made for so many components at least, be they fewer: it serves other numbers, too.
+_USUAL = 8
 # Windows from which factors are learned, and by which they are refined.
 _ENOUGH_WINDOWS, _MANY_WINDOWS = 2000, 20_000
 _REFINING_SWEEPS = 3
-# Where less than this part of a spectrum's energy is left, what is left is computed number by number.
-_LITTLE = 1e-3
 _TRIAL_ITERATIONS = 30
+# After so many iterations the error is looked at, and a jump ahead is tried: at least so often as far as they came.
+_BETWEEN, _NEAREST = 10, 1.0
 # A window belongs clearly to a component from this part of the component's largest share in any window.
 _NEARLY = 0.85
 _TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """A low-rank form of some of the spectra, of which factors are learned.
+
+    Parameters
+    ----------
+    part : LowRank
+        Of shape (window, feature).
+    energy : float
+        Sum of all squares of these spectra.
+    n_most : int
+        Number of components that it is good enough for.
+    seed : int
+        Seed of the search for its directions.
+    """
+
+    part: LowRank
+    energy: float
+    n_most: int
+    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +70,36 @@ class _Fit:
     converged: bool = False
 
 
+def sampled_for(spectra: Spectra, n_components: int, seed: int) -> Sample:
+    """Make the sample that a factorization learns from.
+
+    Parameters
+    ----------
+    spectra : Spectra
+        Values of shape (n_valid, feature), non-negative.
+    n_components : int
+        Number of components that it is for, at least.
+    seed : int
+        Seed of the search for leading directions.
+
+    Returns
+    -------
+    Sample
+        Of windows evenly over all.
+    """
+    count, n_most = spectra.shape[0], max(n_components, _USUAL)
+    chosen = sample_of(spectra, _ENOUGH_WINDOWS)
+    values = spectra.rows(slice(None) if len(chosen) == count else chosen)
+    return Sample(low_rank(values, n_most + _EXTRA_RANK, seed=seed), _energy(values), n_most, seed)
+
+
 def factorize(
     spectra: Spectra,
     n_components: int,
     settings: FactorizationSettings,
     *,
     start: FloatArray | None = None,
+    sample: Sample | None = None,
 ) -> Factorization:
     """Factorize local spectra into non-negative loadings and factors.
 
@@ -63,6 +113,8 @@ def factorize(
         Starts to try, limits and seed.
     start : ndarray, shape (n_components, feature), optional
         Spectra to start from instead, non-negative: those of the regions, where they are known.
+    sample : Sample, optional
+        Of these spectra, if there is one already; the result does not depend on it.
 
     Returns
     -------
@@ -76,23 +128,25 @@ def factorize(
     The objective is the squared Frobenius norm of ``values - loadings @ factors``. Several starts
     run for a few iterations each; the one with the lowest error goes on until, over ten
     iterations, the error falls by less than `tolerance` times its value; `converged` is False
-    where `max_iter` came first.
+    where `max_iter` came first. After every ten iterations both factors are extrapolated along what
+    these changed, a line search as Bro's for PARAFAC (Chemom. Intell. Lab. Syst. 38, 149, 1997), which
+    is kept where the error is lower there.
     """
-    count = spectra.shape[0]
-    chosen = sample_of(spectra, _ENOUGH_WINDOWS)
-    sample = spectra.rows(slice(None) if len(chosen) == count else chosen)
-    total = _energy(sample)
+    if sample is None or sample.n_most < n_components or sample.seed != settings.seed:
+        sample = sampled_for(spectra, n_components, settings.seed)
+    total = sample.energy
     if total == 0:
         zeros = np.zeros((n_components, spectra.shape[1]), np.float32)
+        count = spectra.shape[0]
         nothing = np.zeros((count, n_components), np.float32)
         return Factorization(zeros, nothing, np.zeros(count, np.float32), 0.0, 0, True)
-    part = low_rank(sample, n_components + _EXTRA_RANK, seed=settings.seed)
+    part = sample.part.leading(n_components + _EXTRA_RANK)
     rng = np.random.default_rng(settings.seed)
     starts = [_STARTS[name](part, n_components, rng) for name in settings.starts] if start is None else [start]
 
     def trial(first: FloatArray) -> _Fit:
         factors = np.maximum(first, 0).astype(np.float64)
-        loadings = nonnegative_least_squares(_read(part, factors).T, factors @ factors.T)
+        loadings = nonnegative_least_squares(read(part, factors).T, factors @ factors.T)
         return _iterate(part, _Fit(loadings.T.copy(), factors), total, _TRIAL_ITERATIONS, settings)
 
     fit = min(ordered(trial, starts), key=lambda tried: _squared_error(part, tried, total))
@@ -150,69 +204,53 @@ def _energy(values: npt.NDArray[np.float32]) -> float:
     return float(np.einsum("ij,ij->i", values, values).sum(dtype=np.float64))
 
 
-def _read(part: LowRank, factors: FloatArray) -> FloatArray:
-    """Return ``factors @ X.T``, shape (component, window)."""
-    return (factors @ part.coefficients.T) @ part.basis.T
-
-
-def _summed(part: LowRank, loadings: FloatArray) -> FloatArray:
-    """Return ``loadings @ X``, shape (component, feature)."""
-    return (loadings @ part.basis) @ part.coefficients
-
-
 def _iterate(part: LowRank, fit: _Fit, total: float, n_iter: int, settings: FactorizationSettings) -> _Fit:
     """Go on for `n_iter` iterations, but not beyond `max_iter` in all nor once the tolerance is reached."""
-    n_iter = min(n_iter, settings.max_iter - fit.n_iter)
-    loadings, factors = fit.loadings.copy(), fit.factors.copy()
-    previous = _squared_error(part, fit, total)
-    for iteration in range(1, n_iter + 1):
-        _sweep(loadings, _read(part, factors), factors @ factors.T)
-        _sweep(factors, _summed(part, loadings), loadings @ loadings.T)
-        if iteration % 10 == 0 or iteration == n_iter:
-            error = _squared_error(part, _Fit(loadings, factors), total)
-            # Relative to the error itself, and to the rounding of a difference of large sums.
-            if previous - error <= settings.tolerance * max(error, 1e-9 * total):
-                return _Fit(loadings, factors, fit.n_iter + iteration, True)
-            previous = error
-    return _Fit(loadings, factors, fit.n_iter + n_iter, False)
+    stop = min(fit.n_iter + n_iter, settings.max_iter)
+    error, far = _squared_error(part, fit, total), _NEAREST
+    while fit.n_iter < stop:
+        before = error
+        start, n_more = fit, min(_BETWEEN, stop - fit.n_iter)
+        fit = _Fit(*swept(part, fit.loadings, fit.factors, n_more), fit.n_iter + n_more)
+        error = _squared_error(part, fit, total)
+        # Relative to the error itself, and to the rounding of a difference of large sums.
+        if before - error <= settings.tolerance * max(error, 1e-9 * total):
+            return replace(fit, converged=True)
+        ahead = _ahead(start, fit, far)
+        error_there = _squared_error(part, ahead, total)
+        if error_there < error:
+            fit, error, far = ahead, error_there, 2 * far
+        else:
+            far = max(far / 2, _NEAREST)
+    return fit
 
 
-def _sweep(rows: FloatArray, target: FloatArray, gram: FloatArray) -> None:
-    """Improve non-negative `rows` one by one, in place: minimise |X - other.T @ rows|.
-
-    `target` is other @ X and `gram` is other @ other.T.
-    """
-    for j, row in enumerate(rows):
-        if gram[j, j] <= _TINY:
-            row[:] = 0
-            continue
-        change = target[j] - gram[j] @ rows
-        change /= gram[j, j]
-        change += row
-        np.maximum(change, 0, out=row)
+def _ahead(start: _Fit, end: _Fit, far: float) -> _Fit:
+    """Go on, as far as was gone from start to end times `far`: the way is long and hardly bends."""
+    loadings = np.maximum(end.loadings + far * (end.loadings - start.loadings), 0)
+    return replace(end, loadings=loadings, factors=np.maximum(end.factors + far * (end.factors - start.factors), 0))
 
 
 def _squared_error(part: LowRank, fit: _Fit, total: float) -> float:
-    cross = float(np.sum(fit.loadings * _read(part, fit.factors)))
+    cross = float(np.sum(fit.loadings * read(part, fit.factors)))
     energy = float(np.sum((fit.loadings @ fit.loadings.T) * (fit.factors @ fit.factors.T)))
     return max(total - 2 * cross + energy, 0.0)
 
 
 def _refined(spectra: Spectra, factors: FloatArray) -> FloatArray:
     """Improve factors by what many more spectra than the sample, or all, say of them."""
-    gram = factors @ factors.T
 
     def work(block: Block) -> tuple[FloatArray, FloatArray]:
-        loadings = nonnegative_least_squares(block.times(factors.T).astype(np.float64), gram)
-        return block.sums(loadings), loadings.T @ loadings
+        fit = fitted(block, factors, with_sums=True)
+        return fit.sums, fit.weights.T @ fit.weights
 
-    sums, products = np.zeros(factors.shape), np.zeros(gram.shape)
+    sums, products = np.zeros(factors.shape), np.zeros((len(factors), len(factors)))
     for summed, product in sampled(work, spectra, _MANY_WINDOWS):
         sums += summed
         products += product
     better = factors.copy()
     for _ in range(_REFINING_SWEEPS):
-        _sweep(better, sums, products)
+        improve(better, sums, products)
     return better
 
 
@@ -226,17 +264,9 @@ class _Projection:
 
 
 def _projected(spectra: Spectra, factors: FloatArray) -> _Projection:
-    gram = factors @ factors.T
-
     def work(block: Block, _: slice) -> tuple[FloatArray, FloatArray, FloatArray]:
-        readings = block.times(factors.T).astype(np.float64)
-        loadings, energies = nonnegative_least_squares(readings, gram), block.energies().astype(np.float64)
-        left = energies - np.einsum("ij,ij->i", loadings, 2 * readings - loadings @ gram)
-        # A difference of large numbers is rounding where little is left.
-        little = np.flatnonzero(left < _LITTLE * energies)
-        if len(little):
-            left[little] = block.left(little, loadings[little], factors)
-        return loadings, left, energies
+        fit = fitted(block, factors)
+        return fit.weights, fit.left, fit.energies
 
     count = spectra.shape[0]
     loadings, left, energies = np.empty((count, len(factors))), np.empty(count), np.empty(count)

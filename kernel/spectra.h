@@ -1,5 +1,5 @@
 /*
- * The work of the kernel on vectors of LANES numbers: included once for each kind of vectors, as SPECTRA.
+ * Spectra of windows, on vectors of LANES numbers: included once for each kind of vectors, as SPECTRA.
  *
  * Rows of pixels are tapered and transformed along x, once for all windows above one another; then the lines of each
  * window are tapered and transformed along y, and its amplitudes scaled. LANES transforms are done side by side: the real
@@ -11,10 +11,7 @@
 
 #include "task.h"
 
-#define INLINE static inline __attribute__((always_inline))
 #define MOST_FACTORS 64
-
-typedef float Vec __attribute__((vector_size(LANES * sizeof(float))));
 
 typedef struct {
     Vec re, im;

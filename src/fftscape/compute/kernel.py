@@ -1,0 +1,13 @@
+"""The compiled kernel (``kernel``), where it could be built: the only place that asks whether it is there."""
+
+from __future__ import annotations
+
+__all__ = ["LANES", "kernel"]
+
+try:
+    from fftscape.compute import _kernel as kernel
+except ImportError:  # it could not be compiled when fftscape was installed, or not for this system
+    kernel = None  # type: ignore[assignment]
+
+# Numbers that it works on side by side.
+LANES = 0 if kernel is None else kernel.LANES
