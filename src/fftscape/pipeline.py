@@ -141,7 +141,6 @@ def describe(image: Image, model: AnalysisRecord, *, notes: Notes) -> AnalysisRe
 
 def _load_ahead() -> None:
     """Import what later stages import, while the first ones compute."""
-    import scipy.fft
     import scipy.ndimage
     import scipy.special  # noqa: F401
 

@@ -151,7 +151,8 @@ def aside(function: Callable[[], Result], *, at_once: bool = True) -> Iterator[C
         yield cache(function)
         return
     context = copy_context()
-    with ThreadPoolExecutor(1) as pool:
+    # Of two threads, this one is then the other one: it would only get in the way of what the caller spreads.
+    with ThreadPoolExecutor(1, initializer=_enter_pool if _threads() == 2 else None) as pool:
         yield pool.submit(context.run, function).result
 
 

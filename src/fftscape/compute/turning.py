@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,6 +70,11 @@ class Rings:
     def waves(self) -> npt.NDArray[np.complex128]:
         """Transform along the directions of what each ring weighs, shape (ring, order)."""
         return np.asarray(np.fft.rfft(self._weighted, axis=1))
+
+    @cached_property
+    def mirrored_waves(self) -> npt.NDArray[np.complex128]:
+        """Complex conjugates of the waves."""
+        return self.waves.conj()
 
     @cached_property
     def energies(self) -> FloatArray:
@@ -178,15 +183,13 @@ def detail(amplitude: FloatArray, pixel_size: PixelSize) -> FloatArray:
     return np.where(radius >= _INNERMOST, values - level[ring], 0.0)
 
 
-def correlation(one: Rings, other: Rings, shift: int = 0) -> FloatArray:
+def correlation(one: Rings, other: Rings) -> FloatArray:
     """Correlate two spectra over turns.
 
     Parameters
     ----------
     one, other : Rings
         Of spectra of the same shape and pixel size.
-    shift : int
-        By how many rings the other one's are farther out.
 
     Returns
     -------
@@ -202,13 +205,31 @@ def correlation(one: Rings, other: Rings, shift: int = 0) -> FloatArray:
     >>> int(curve.argmax()), float(curve.max().round(6))
     (0, 1.0)
     """
-    here, there = overlap(len(one.values), shift)
-    norm = np.sqrt(one.energies[here].sum() * other.energies[there].sum())
-    if norm == 0:
-        return np.zeros(N_DIRECTIONS)
-    waves = np.einsum("ro,ro->o", one.waves[here].conj(), other.waves[there])
-    curve: FloatArray = np.fft.irfft(waves, N_DIRECTIONS) / norm
-    return curve
+    return correlations(one, other, [0])[0]
+
+
+def correlations(one: Rings, other: Rings, shifts: Iterable[int]) -> FloatArray:
+    """Correlate two spectra over turns and ratios of radii.
+
+    Parameters
+    ----------
+    one, other : Rings
+        Of spectra of the same shape and pixel size.
+    shifts : iterable of int
+        By how many rings the other one's are farther out.
+
+    Returns
+    -------
+    ndarray of float64, shape (shift, N_DIRECTIONS)
+        See `correlation`.
+    """
+    waves, norms = [], []
+    for shift in shifts:
+        here, there = overlap(len(one.values), shift)
+        norms.append(np.sqrt(one.energies[here].sum() * other.energies[there].sum()))
+        waves.append(np.einsum("ro,ro->o", one.mirrored_waves[here], other.waves[there]))
+    weights = np.divide(1, norms, out=np.zeros(len(norms)), where=np.array(norms) > 0)
+    return np.asarray(np.fft.irfft(waves, N_DIRECTIONS) * weights[:, None])
 
 
 def overlap(count: int, shift: int) -> tuple[slice, slice]:

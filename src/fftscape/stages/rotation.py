@@ -18,7 +18,7 @@ from fftscape.compute.turning import (
     RING_STEP,
     PixelSize,
     Rings,
-    correlation,
+    correlations,
     frequency_steps,
     overlap,
     period_of,
@@ -287,7 +287,7 @@ def _compare(one: Rings, other: Rings, spots: FloatArray, other_spots: FloatArra
 
 def _correlations(one: Rings, other: Rings) -> FloatArray:
     """Correlate two components over turns and ratios of radii, shape (ratio, direction)."""
-    return np.array([correlation(one, other, shift) for shift in range(-_STRETCHES, _STRETCHES + 1)])
+    return correlations(one, other, range(-_STRETCHES, _STRETCHES + 1))
 
 
 def _vertex(values: FloatArray, index: int, *, around: bool = True) -> float:
@@ -305,16 +305,17 @@ def _uncertainty(one: Rings, other: Rings, angle: float, shift: int) -> float:
     cells = one.cells[here, None]
     order = np.arange(N_DIRECTIONS // 2 + 1)
     # Directions run over half a turn, so that order k has 2 k periods in a whole one.
-    spectrum = np.fft.rfft(one.values[here], axis=1) * np.exp(-2j * order * np.radians(angle))
-    moved = np.fft.irfft(spectrum, N_DIRECTIONS, axis=1)
-    slope = np.fft.irfft(spectrum * 2j * order, N_DIRECTIONS, axis=1)
-    target = other.values[there]
-    gain = np.sum(moved * target * cells) / (np.sum(moved**2 * cells) or 1.0)
+    # Waves are of values times the roots of the cells, and so is all that is made of them.
+    waves = one.waves[here] * np.exp(-2j * order * np.radians(angle))
+    moved = np.fft.irfft(waves, N_DIRECTIONS, axis=1)
+    slope = np.fft.irfft(waves * (2j * order), N_DIRECTIONS, axis=1)
+    target = other.values[there] * np.sqrt(cells)
+    gain = np.sum(moved * target) / (np.sum(moved**2) or 1.0)
     left = target - gain * moved
-    stiffness = gain * np.sum(slope**2 * cells)
+    stiffness = gain * np.sum(slope**2)
     if stiffness <= 0:
         return 180.0
-    noise = np.sqrt(_POINTS_PER_VALUE * np.sum(left**2 * slope**2 * cells)) / stiffness
+    noise = np.sqrt(_POINTS_PER_VALUE * np.sum(left**2 * slope**2 / cells)) / stiffness
     return float(min(np.hypot(np.degrees(noise), _LEAST_UNCERTAINTY), 180.0))
 
 
