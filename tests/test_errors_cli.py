@@ -378,7 +378,9 @@ def processor_seconds(pid: int) -> float:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.long)]
+)
 def test_signals_end_soon_keep_what_is_done_and_can_be_resumed(
     good: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:

@@ -11,7 +11,9 @@ from fftscape import pipeline, recollection
 
 @pytest.fixture(scope="module")
 def image():
-    return fs.synthetic.SCENE_KINDS["fcc and hcp"](2).image
+    y, x = np.mgrid[:230, :290]
+    pattern = np.where(x + y / 3 < 170, np.sin(x * 0.8), np.sin(y * 1.2 + x * 0.4))
+    return fs.Image(pattern + np.random.default_rng(0).normal(0, 0.5, pattern.shape))
 
 
 @pytest.fixture

@@ -127,12 +127,9 @@ print(json.dumps({name: seen.get(name) for name in names}))
     ("words", "effect"),
     [
         ((), {"memory": None, "threads": None, "settings": ["regions", True], "count": 1, "n_components": None}),
-        (("maps",), {"settings": ["regions", False], "n_components": None}),
-        (("plain",), {"settings": ["noise-null", False], "n_components": 2}),
-        (("again",), {"count": 2}),
-        (("threads=1",), {"threads": 1}),
-        (("memory=300MiB",), {"memory": "300MiB"}),
-        (("scheduler=local",), {"scheduler": "local"}),
+        (("maps", "threads=1"), {"settings": ["regions", False], "n_components": None, "threads": 1}),
+        (("plain", "again"), {"settings": ["noise-null", False], "n_components": 2, "count": 2}),
+        (("memory=300MiB", "scheduler=local"), {"memory": "300MiB", "scheduler": "local"}),
     ],
     ids=str,
 )

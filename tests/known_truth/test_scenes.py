@@ -32,10 +32,10 @@ def test_number_and_regions(kind):
     assert right / scene.labels.size >= KINDS[kind]
 
 
-# Making a scene takes up to a second; every fifth kind is made with each run of the tests.
+# Making a scene takes up to a second; every tenth kind is made with each run of the tests.
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(kind, marks=[] if place % 5 == 0 else pytest.mark.long) for place, kind in enumerate(SCENE_KINDS)],
+    [pytest.param(kind, marks=[] if place % 10 == 0 else pytest.mark.long) for place, kind in enumerate(SCENE_KINDS)],
 )
 def test_every_kind_makes_another_scene_from_another_seed(kind):
     make = SCENE_KINDS[kind]

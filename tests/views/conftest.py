@@ -87,7 +87,7 @@ ODD_RECORDS: dict[str, Callable[[], AnalysisRecord]] = {
 
 
 # Each component is two figures and two panels more.
-LONG = ("seven components", "twenty components", "tall strip")
+LONG = ("one component", "seven components", "twenty components", "tall strip", "reciprocal")
 
 
 @pytest.fixture(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LANES", "kernel"]
+__all__ = ["LANES", "kernel", "named"]
 
 try:
     from fftscape.compute import _kernel as kernel
@@ -11,3 +11,8 @@ except ImportError:  # it could not be compiled when fftscape was installed, or 
 
 # Numbers that it works on side by side.
 LANES = 0 if kernel is None else kernel.LANES
+
+
+def named(lanes: int) -> str:
+    """Return what results say of the kernel and its vectors of so many numbers."""
+    return f"kernel, vectors of {4 * lanes} bytes"

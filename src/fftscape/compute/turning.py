@@ -205,7 +205,7 @@ def correlation(one: Rings, other: Rings) -> FloatArray:
     >>> int(curve.argmax()), float(curve.max().round(6))
     (0, 1.0)
     """
-    return correlations(one, other, [0])[0]
+    return np.asarray(correlations(one, other, [0])[0])
 
 
 def correlations(one: Rings, other: Rings, shifts: Iterable[int]) -> FloatArray:
