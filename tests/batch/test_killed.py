@@ -59,9 +59,9 @@ def content(output: Path) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     ("calls", "first", "stride"),
     [
-        ("python", 150, 800),
+        ("python", 150, 400),
         pytest.param("python", random.randrange(1, 40), 40, marks=pytest.mark.long),
-        ("system", 20, 60),
+        ("system", 20, 30),
         pytest.param("system", 1, 1, marks=pytest.mark.long),
     ],
 )

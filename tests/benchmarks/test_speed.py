@@ -129,7 +129,8 @@ print(json.dumps({name: seen.get(name) for name in names}))
         ((), {"memory": None, "threads": None, "settings": ["regions", True], "count": 1, "n_components": None}),
         (("maps", "threads=1"), {"settings": ["regions", False], "n_components": None, "threads": 1}),
         (("plain", "again"), {"settings": ["noise-null", False], "n_components": 2, "count": 2}),
-        (("memory=300MiB", "scheduler=local"), {"memory": "300MiB", "scheduler": "local"}),
+        (("memory=300MiB",), {"memory": "300MiB"}),
+        (("scheduler=local",), {"scheduler": "local"}),
     ],
     ids=str,
 )

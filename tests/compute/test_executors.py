@@ -152,12 +152,13 @@ def test_aside_goes_on_while_the_caller_does(no_limit_left):
         assert result() == 5
 
 
-def test_aside_spreads_its_work_over_the_pool(no_limit_left):
-    limit_threads(2)
-    with aside(lambda: {threading.get_ident() for _ in ordered(lambda i: i, range(9))}) as ran:
-        assert ran() != {threading.get_ident()}
+@pytest.mark.parametrize(("threads", "at_a_time"), [(2, 1), (3, 3)])
+def test_aside_spreads_its_work_over_more_than_two_threads(no_limit_left, threads, at_a_time):
+    limit_threads(threads)
+    with aside(threading.get_ident) as ran:
+        assert ran() != threading.get_ident()
     with aside(lambda: most_at_a_time()) as most:
-        assert most() == 2
+        assert most() == at_a_time
 
 
 @pytest.mark.parametrize("why", ["one thread", "serially", "no memory for both"])
