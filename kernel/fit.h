@@ -5,13 +5,15 @@
  */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "task.h"
 #include "weights.h"
 
 enum {
     TOGETHER = 4,  /* factors that a spectrum is multiplied by at a time */
-    STRETCH = 4096 /* values of which sums are as exact in float32 as need be */
+    STRETCH = 4096, /* values of which sums are as exact in float32 as need be */
+    SPECTRA_SUMMED = 256 /* and spectra */
 };
 
 INLINE double added(Vec values)
@@ -77,12 +79,12 @@ INLINE void added_to(float *rows, const float *spectrum, ptrdiff_t length, int c
         for (int j = 0; j < count; j++) rows[j * length + k] += own[j] * spectrum[k];
 }
 
-/* Add a spectrum, times its weights, to the sums. */
-INLINE void summed(const FitTask *task, const float *spectrum, const double *weights)
+/* Add a spectrum, times its weights, to sums of a few. */
+INLINE void summed(const FitTask *task, const float *spectrum, const double *weights, float *sums)
 {
     const ptrdiff_t length = task->n_features;
     for (ptrdiff_t j = 0; j < task->n_factors; j += TOGETHER) {
-        float *rows = task->sums + j * length;
+        float *rows = sums + j * length;
         switch (task->n_factors - j) {
         case 1: added_to(rows, spectrum, length, 1, weights + j); break;
         case 2: added_to(rows, spectrum, length, 2, weights + j); break;
@@ -104,11 +106,20 @@ static double left_over(const FitTask *task, double energy, const double *readin
     return energy;
 }
 
+/* Add the sums of a few spectra to those of all, and begin anew. */
+static void handed_over(const FitTask *task, float *sums)
+{
+    const ptrdiff_t count = task->n_factors * task->n_features;
+    for (ptrdiff_t i = 0; i < count; i++) task->sums[i] += sums[i];
+    memset(sums, 0, (size_t)count * sizeof *sums);
+}
+
 int FIT(const FitTask *task)
 {
     Solver solver;
     double *readings = calloc((size_t)task->n_factors, sizeof *readings);
-    int failed = solver_made(&solver, task->n_factors, task->gram) || !readings;
+    float *sums = task->sums ? calloc((size_t)(task->n_factors * task->n_features), sizeof *sums) : NULL;
+    int failed = solver_made(&solver, task->n_factors, task->gram) || !readings || (task->sums && !sums);
     for (ptrdiff_t row = 0; !failed && row < task->n_rows; row++) {
         const float *spectrum = task->spectra + row * task->n_features;
         double *weights = task->weights + row * task->n_factors;
@@ -118,9 +129,14 @@ int FIT(const FitTask *task)
             continue;
         }
         task->left[row] = left_over(task, task->energies[row], readings, weights);
-        if (task->sums) summed(task, spectrum, weights);
+        if (sums) {
+            summed(task, spectrum, weights, sums);
+            if (row % SPECTRA_SUMMED == SPECTRA_SUMMED - 1) handed_over(task, sums);
+        }
     }
+    if (sums && !failed) handed_over(task, sums);
     solver_freed(&solver);
     free(readings);
+    free(sums);
     return failed ? -1 : 0;
 }

@@ -2,7 +2,8 @@
  * The arithmetic of fftscape/compute/transform.py, fits.py and sweeps.py in one go, in cache and with vector instructions.
  *
  * One build serves old and new processors: spectra.h, fit.h and sweep.h are compiled for each kind of vectors, and the
- * widest that the processor has is taken. Where there is no compiler, or one without vectors, nothing is built, and NumPy and SciPy do the work.
+ * widest that the processor has is taken. Where there is no compiler, or one without vectors, nothing is built, and NumPy
+ * and SciPy do the work.
  */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
@@ -107,9 +108,9 @@ static const char *fit_sized(FitTask *task, const Py_buffer *b)
     if (b[GRAM].len != task->n_factors * task->n_factors * exact) return "gram";
     if (b[FOUND].len != task->n_rows * task->n_factors * exact) return "weights";
     if (b[LEFT].len != task->n_rows * exact) return "left";
-    if (b[SUMS].len && b[SUMS].len != b[FACTORS].len) return "sums";
+    if (b[SUMS].len && b[SUMS].len != task->n_factors * task->n_features * exact) return "sums";
     for (int i = 0; i < N_FIT_BUFFERS; i++)
-        if ((uintptr_t)b[i].buf % (i == SPECTRA_IN || i == FACTORS || i == SUMS ? sizeof(float) : sizeof(double)))
+        if ((uintptr_t)b[i].buf % (i == SPECTRA_IN || i == FACTORS ? sizeof(float) : sizeof(double)))
             return "an address";
     task->spectra = b[SPECTRA_IN].buf, task->factors = b[FACTORS].buf, task->gram = b[GRAM].buf;
     task->weights = b[FOUND].buf, task->left = b[LEFT].buf, task->energies = b[ENERGIES].buf;

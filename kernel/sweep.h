@@ -30,7 +30,10 @@ typedef struct {
     double *mix, *gram;              /* (factor, direction), (factor, factor): products of this side's rows */
 } Side;
 
-INLINE Exact *at(Exact *rows, const Side *side, ptrdiff_t row, ptrdiff_t vector) { return rows + row * (side->n_columns / HALF) + vector; }
+INLINE Exact *at(Exact *rows, const Side *side, ptrdiff_t row, ptrdiff_t vector)
+{
+    return rows + row * (side->n_columns / HALF) + vector;
+}
 
 /* Improve BESIDE vectors of columns: make each row in turn the best that is not negative beside the others. */
 INLINE void improved_here(const Side *side, ptrdiff_t vector, const double *mix, const double *gram)
@@ -59,7 +62,8 @@ INLINE void improved_here(const Side *side, ptrdiff_t vector, const double *mix,
 }
 
 /* Add up the products of a row with `count` others, at most BESIDE, over some vectors. */
-INLINE void added_up(const Side *side, const Exact *row, Exact *others, ptrdiff_t first, ptrdiff_t from, ptrdiff_t to, int count, double *out)
+INLINE void added_up(const Side *side, const Exact *row, Exact *others, ptrdiff_t first, ptrdiff_t from, ptrdiff_t to, int count,
+                     double *out)
 {
     Exact sums[BESIDE] = {{0}};
     for (ptrdiff_t vector = from; vector < to; vector++)
@@ -103,7 +107,8 @@ static void copied(double *to, ptrdiff_t to_apart, const double *from, ptrdiff_t
 static ptrdiff_t padded(ptrdiff_t length) { return (length + PADDING - 1) / PADDING * PADDING; }
 
 /* Lay out one side in memory from `next` on; return what comes behind it. */
-static double *side_made(Side *side, const SweepTask *task, ptrdiff_t length, const double *rows, const double *directions, double *next)
+static double *side_made(Side *side, const SweepTask *task, ptrdiff_t length, const double *rows, const double *directions,
+                         double *next)
 {
     const ptrdiff_t n = task->n_factors, rank = task->rank, columns = padded(length);
     *side = (Side){.n_columns = columns, .n_factors = n, .rank = rank, .rows = (Exact *)next};

@@ -30,7 +30,7 @@ typedef struct {
     const double *gram;       /* (factor, factor): their products */
     double *weights;          /* (row, factor) */
     double *left, *energies;  /* (row,): squares that weights leave, NaN where none were found, and all squares */
-    float *sums;              /* float32, (factor, feature): weighted spectra are added to it; NULL if they need not be */
+    double *sums;             /* (factor, feature): weighted spectra are added to it; NULL if they need not be */
 } FitTask;
 
 /* A low-rank matrix basis.T @ coefficients and its factors; float64. */

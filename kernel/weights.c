@@ -49,7 +49,10 @@ static int rooted(Solver *solver)
         for (ptrdiff_t b = 0; b <= a; b++) {
             double left = solver->gram[solver->positive[a] * n + solver->positive[b]];
             for (ptrdiff_t c = 0; c < b; c++) left -= root[a * n + c] * root[b * n + c];
-            if (a == b && !(left > 0)) return -1;
+            if (a == b && !(left > 0)) {
+                solver->n_positive = -1; /* half of a root is none */
+                return -1;
+            }
             root[a * n + b] = a == b ? sqrt(left) : left / root[b * n + b];
         }
     return 0;

@@ -8,7 +8,7 @@ import pytest
 
 import fftscape as fs
 from fftscape import pipeline
-from fftscape.compute.sweeps import swept_by
+from fftscape.compute.kernel import LANES, vectors
 from fftscape.compute.transform import done_by
 from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.errors import NoPeaksWarning, NotConvergedWarning, OddImageWarning
@@ -417,7 +417,7 @@ def test_provenance_tells_versions_and_pixels(analysis, scene):
     assert analysis.provenance["pixels_sha256"] == sha256(scene.image.data.tobytes()).hexdigest()
     assert analysis.provenance["numpy"] == np.__version__
     assert analysis.provenance["transforms"] == done_by(analysis.grid.size)
-    assert analysis.provenance["factorization"] == swept_by()
+    assert analysis.provenance["kernel"] == vectors(LANES)
 
 
 def test_data_that_only_one_window_fits_into():

@@ -7,6 +7,7 @@ import pytest
 
 import fftscape as fs
 from fftscape import pipeline, recollection
+from fftscape.model.settings import PRESETS, merged
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,30 @@ def test_another_number_is_what_a_fresh_analysis_gives(image, counted, number):
     assert len(counted) == 2
     assert again.notes[0].startswith("Window and step as in the result with 2")
     assert again.n_components == (3 if number == 3 else again.scree.n_components)
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+@pytest.mark.parametrize("number", ["auto", 3, 12])
+def test_the_surveys_sample_teaches_as_one_that_is_made_anew(image, monkeypatch, number, seed):
+    whole = fs.Image(image.data[:228, :288])  # windows of 48 every 12 end at its edges
+    settings = merged(PRESETS["default"], {"factorization": {"seed": seed}})
+    given = []
+
+    def noting(*arguments, sample, **options):
+        given.append(sample)
+        return original(*arguments, sample=sample, **options)
+
+    original = pipeline.factorize
+    monkeypatch.setattr(pipeline, "factorize", noting)
+    found = fs.analyze(whole, window=48, step=12, n_components=number, settings=settings)
+    again = fs.analyze(whole, window=48, step=12, settings=settings).with_components(found.n_components)
+    assert [sample is None for sample in given] == [False] * 3
+    monkeypatch.setattr(pipeline, "factorize", lambda *arguments, sample, **options: original(*arguments, **options))
+    recollection.forget()
+    anew = fs.analyze(whole, window=48, step=12, n_components=number, settings=settings)
+    assert_equal(found, anew)
+    for name in ("loadings", "factors"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(anew, name))
 
 
 def test_boundaries_may_stay_where_the_windows_put_them(image, counted):

@@ -17,8 +17,8 @@ from fftscape.compute.assignments import Assignment
 from fftscape.compute.backend import device
 from fftscape.compute.executors import aside, elsewhere, is_spread, one_blas_thread
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
+from fftscape.compute.kernel import LANES, vectors
 from fftscape.compute.memory import allowed_memory
-from fftscape.compute.sweeps import swept_by
 from fftscape.compute.transform import done_by
 from fftscape.labelling import labelled
 from fftscape.model.analysis import AnalysisRecord
@@ -357,7 +357,7 @@ def _provenance(found: _Found, pixels_sha256: str) -> dict[str, str]:
         "numpy": version("numpy"),
         "scipy": version("scipy"),
         **by,
-        "factorization": swept_by(),
+        "kernel": vectors(LANES),
         "machine": platform.machine(),
         "input": image.source,
         "pixels_sha256": pixels_sha256,

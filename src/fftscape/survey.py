@@ -211,11 +211,21 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     with aside(lambda: noisy_lines(ground.image.data, grid, ground.centred)) as noisy:
         eigenvalues = scree_beside_noise(spectra, merged(settings, {"rank": {"n_components": "auto"}}).rank)
         quiet = without_lines(spectra, noisy())
+    number = 0 if settings.rank.n_components == "auto" else settings.rank.n_components
+    factorized = isinstance(spectra, LocalSpectra) and _are_of_the_result(grid, settings)
     # Most of the search for regions is the work of one processor.
-    factorized = isinstance(spectra, LocalSpectra) and settings.spectra == spectra_settings and grid.step == step
-    with aside(lambda: sampled_for(spectra, 0, settings.factorization.seed), at_once=factorized) as sample:
+    with aside(lambda: sampled_for(spectra, number, settings.factorization.seed), at_once=factorized) as sample:
         regions = find_regions(quiet, directions_above_noise(eigenvalues), settings.regions)
         return Survey(eigenvalues, regions, settings.rank, spectra, noisy(), sample() if factorized else None)
+
+
+def _are_of_the_result(grid: WindowGrid, settings: Settings) -> bool:
+    """Tell whether the survey's windows are those of the result, too: such as end at all edges of the image."""
+    step = settings.windows.step
+    assert step is not None
+    lengths = zip(grid.image_shape, grid.size, step, strict=True)
+    ends = all((length - side) % every == 0 for length, side, every in lengths)
+    return settings.spectra == SpectraSettings() and grid.step == step and ends
 
 
 def scree_beside_noise(spectra: Spectra, settings: RankSettings) -> Scree:

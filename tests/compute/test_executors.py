@@ -155,10 +155,42 @@ def test_aside_goes_on_while_the_caller_does(no_limit_left):
 @pytest.mark.parametrize(("threads", "at_a_time"), [(2, 1), (3, 3)])
 def test_aside_spreads_its_work_over_more_than_two_threads(no_limit_left, threads, at_a_time):
     limit_threads(threads)
-    with aside(threading.get_ident) as ran:
-        assert ran() != threading.get_ident()
-    with aside(lambda: most_at_a_time()) as most:
-        assert most() == at_a_time
+    began = threading.Event()
+
+    def work():
+        began.set()
+        return threading.get_ident(), most_at_a_time()
+
+    with aside(work) as result:
+        assert began.wait(10)
+        thread, most = result()
+    assert thread != threading.get_ident()
+    assert most == at_a_time
+
+
+def test_of_two_threads_one_goes_on_aside_and_the_other_is_the_callers(no_limit_left):
+    limit_threads(2)
+    began, may_end, ran = threading.Event(), threading.Event(), []
+
+    def work():
+        began.set()
+        assert may_end.wait(10)
+
+    def piece(number):
+        if number == 3:
+            may_end.set()
+            first()
+        ran.append(threading.get_ident())
+
+    with aside(work) as first, aside(lambda: ran.append("second") or threading.get_ident()) as second:
+        assert began.wait(10)
+        # Its turn has not come, so whoever wants it does it.
+        assert second() == second() == threading.get_ident()
+        assert ran == ["second"]
+        for_each(piece, range(12))
+    # As long as the other one is at work, the caller does its pieces by itself, and then a pool does.
+    own = [thread == threading.get_ident() for thread in ran[1:]]
+    assert own == [True] * 4 + [False] * 8
 
 
 @pytest.mark.parametrize("why", ["one thread", "serially", "no memory for both"])

@@ -41,6 +41,13 @@ def test_weights_are_the_best_that_are_not_negative(n_factors, n_features):
     np.testing.assert_allclose(fit.sums, expected.T @ spectra, atol=2e-5 * np.abs(expected.T @ spectra).max())
 
 
+def test_sums_of_many_spectra_are_as_exact_as_of_few():
+    spectra, factors = mixtures(np.random.default_rng(5), 1, 3, 24)
+    many = np.repeat(spectra, 5000, axis=0)
+    sums = fitted(Block(many), factors, with_sums=True).sums
+    np.testing.assert_allclose(sums, 5000 * fitted(Block(spectra), factors, with_sums=True).sums, rtol=1e-5)
+
+
 def test_sums_are_zero_where_nobody_asks_for_them():
     spectra, factors = mixtures(np.random.default_rng(0), 5, 2, 20)
     assert not fitted(Block(spectra), factors).sums.any()
@@ -65,7 +72,9 @@ def test_zero_factors_and_zero_spectra_have_no_weight():
     assert not fit.weights[3].any()
     assert fit.left[3] == fit.energies[3] == 0
     np.testing.assert_allclose(fit.weights[:, [0, 2, 3]], by_scipy(spectra, factors[[0, 2, 3]]), atol=1e-4)
-    nothing = fitted(Block(spectra), np.zeros((2, 33)))
+    for tiny in (0.0, 1e-170):  # the square of which is zero
+        nothing = fitted(Block(spectra), np.full((2, 33), tiny))
+        assert not nothing.weights.any()
     assert not nothing.weights.any()
     np.testing.assert_allclose(nothing.left, nothing.energies)
 

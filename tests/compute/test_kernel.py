@@ -119,7 +119,7 @@ def fit_arguments(**changed):
         "weights": np.full((3, 2), -1.0),
         "left": np.full(3, -1.0),
         "energies": np.full(3, -1.0),
-        "sums": np.zeros((2, 5), np.float32),
+        "sums": np.zeros((2, 5)),
         "lanes": 4,
     }
     assert not set(changed) - set(all_of_it)
@@ -154,7 +154,7 @@ def sweep_arguments(**changed):
         ("weights", np.ones((2, 2))),
         ("left", np.ones(2)),
         ("energies", np.ones(4)),
-        ("sums", np.ones((1, 5), np.float32)),
+        ("sums", np.ones((1, 5))),
         ("left", np.ones(25, np.uint8)[1:].view(np.float64)),
         ("lanes", 3),
     ],
@@ -168,7 +168,7 @@ def test_fits_that_cannot_be_are_refused(name, value):
 
 @needs_kernel
 def test_sums_are_made_where_there_is_room_for_them_only():
-    with_sums, without = fit_arguments(), fit_arguments(sums=np.zeros(0, np.float32))
+    with_sums, without = fit_arguments(), fit_arguments(sums=np.zeros(0))
     kernel.fit(*with_sums)
     kernel.fit(*without)
     np.testing.assert_array_equal(with_sums[4], without[4])

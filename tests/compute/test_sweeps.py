@@ -5,18 +5,13 @@ import pytest
 
 from fftscape.compute import sweeps
 from fftscape.compute.lowrank import LowRank
-from fftscape.compute.sweeps import improve, read, summed, swept, swept_by
+from fftscape.compute.sweeps import improve, read, summed, swept
 
 
 @pytest.fixture(autouse=True, params=[0, 4, 8], ids=["NumPy", "16 bytes", "32 bytes"])
 def way(request, use_kernel):
     """Everything is shown of each way to compute, the compiled one with each kind of vectors."""
     use_kernel(sweeps, request.param)
-    return request.param
-
-
-def test_it_says_what_computes(way):
-    assert swept_by() == (f"kernel, vectors of {4 * way} bytes" if way else "NumPy")
 
 
 def low_rank_matrix(rng, n_windows, n_features, rank):

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import cache
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol, TypeVar
 
 Piece = TypeVar("Piece")
@@ -109,6 +109,12 @@ def ordered(
         yield from map(function, pieces)
         return
     waiting = iter(pieces)
+    for piece in waiting:
+        # Of two threads, one is at work aside: this one does what it can until that one has ended.
+        if not (_threads() == 2 and _aside.is_busy):
+            waiting = chain([piece], waiting)
+            break
+        yield function(piece)
     pool = _workers(count)
     under_way: deque[Future[Result]] = deque(pool.submit(function, piece) for piece in islice(waiting, _AHEAD * count))
     try:
@@ -126,7 +132,8 @@ def ordered(
 def aside(function: Callable[[], Result], *, at_once: bool = True) -> Iterator[Callable[[], Result]]:
     """Call a function in a thread of its own while the caller goes on with something else.
 
-    Where there is one thread only, it is called when its result is asked for.
+    Where there is one thread only, it is called when its result is asked for. Of two, one does what goes on aside, one
+    function after the other, and the caller what is asked for before its turn; more are a pool for all.
 
     Parameters
     ----------
@@ -151,9 +158,39 @@ def aside(function: Callable[[], Result], *, at_once: bool = True) -> Iterator[C
         yield cache(function)
         return
     context = copy_context()
-    # Of two threads, this one is then the other one: it would only get in the way of what the caller spreads.
-    with ThreadPoolExecutor(1, initializer=_enter_pool if _threads() == 2 else None) as pool:
+    if _threads() == 2:
+        future = _aside.submit(lambda: context.run(function))
+        try:
+            yield cache(lambda: function() if future.cancel() else future.result())
+        finally:
+            future.cancel()
+            wait([future])
+        return
+    with ThreadPoolExecutor(1) as pool:
         yield pool.submit(context.run, function).result
+
+
+class _Aside:
+    """The one thread of two that does what goes on aside, and whether it does."""
+
+    def __init__(self) -> None:
+        self.is_busy = False
+        self._pool: ThreadPoolExecutor | None = None
+
+    def submit(self, function: Callable[[], Result]) -> Future[Result]:
+        """Let it call a function when it has done what came before."""
+        self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="fftscape_aside", initializer=_enter_pool)
+        return self._pool.submit(self._called, function)
+
+    def _called(self, function: Callable[[], Result]) -> Result:
+        self.is_busy = True
+        try:
+            return function()
+        finally:
+            self.is_busy = False
+
+
+_aside = _Aside()
 
 
 class Elsewhere(Protocol):
@@ -235,8 +272,14 @@ def _workers(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="fftscape", initializer=_enter_pool)
 
 
+def _forget_threads() -> None:
+    global _aside
+    _workers.cache_clear()
+    _aside = _Aside()
+
+
 if hasattr(os, "register_at_fork"):  # threads do not live on in a child
-    os.register_at_fork(after_in_child=_workers.cache_clear)
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def usable_processors() -> int:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fftscape.compute.backend import Block
 from fftscape.compute.kernel import LANES, kernel
-from fftscape.compute.nonnegative import nonnegative_least_squares, unit_products
+from fftscape.compute.nonnegative import UnitFactors, nonnegative_least_squares, unit_factors
 from fftscape.model.arrays import FloatArray
 
 # Where less than this part of a spectrum's energy is left, what is left is computed number by number.
@@ -67,8 +67,11 @@ def fitted(block: Block, factors: FloatArray, *, with_sums: bool = False) -> Fit
     >>> fit.weights.round(6).tolist(), fit.left.round(6).tolist(), fit.energies.tolist()
     ([[3.0, 0.0]], [17.0], [26.0])
     """
-    by_kernel = kernel is not None and block.device is None and factors.size <= _MOST_VALUES and factors.any()
-    fit = (_by_kernel if by_kernel else _by_products)(block, factors, with_sums)
+    units = unit_factors(factors @ factors.T)
+    if kernel is not None and block.device is None and factors.size <= _MOST_VALUES and units.usable.any():
+        fit = _by_kernel(block, factors, units, with_sums)
+    else:
+        fit = _by_products(block, factors, with_sums)
     # A difference of large numbers is rounding where little is left.
     little = np.flatnonzero(fit.left < _LITTLE * fit.energies)
     if len(little):
@@ -84,14 +87,14 @@ def _by_products(block: Block, factors: FloatArray, with_sums: bool) -> Fit:
     return Fit(weights, left, energies, sums)
 
 
-def _by_kernel(block: Block, factors: FloatArray, with_sums: bool) -> Fit:
-    usable, lengths, gram = unit_products(factors @ factors.T)
+def _by_kernel(block: Block, factors: FloatArray, units: UnitFactors, with_sums: bool) -> Fit:
+    usable, lengths = units.usable, units.lengths
     spectra: npt.NDArray[np.float32] = np.ascontiguousarray(block.values)
     count, n_features = spectra.shape
-    units = np.ascontiguousarray(factors[usable] / lengths[:, None], np.float32)
-    found, left, energies = np.empty((count, len(units))), np.empty(count), np.empty(count)
-    sums = np.zeros(units.shape if with_sums else 0, np.float32)
-    kernel.fit(spectra, n_features, units, gram, found, left, energies, sums, LANES)
+    own = np.ascontiguousarray(factors[usable] / lengths[:, None], np.float32)
+    found, left, energies = np.empty((count, len(own))), np.empty(count), np.empty(count)
+    sums = np.zeros(own.shape if with_sums else 0)
+    kernel.fit(spectra, n_features, own, units.products, found, left, energies, sums, LANES)
     weights, all_sums = np.zeros((count, len(factors))), np.zeros(factors.shape)
     weights[:, usable] = found / lengths
     if with_sums:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LANES", "kernel", "named"]
+__all__ = ["LANES", "kernel", "vectors"]
 
 try:
     from fftscape.compute import _kernel as kernel
@@ -13,6 +13,6 @@ except ImportError:  # it could not be compiled when fftscape was installed, or 
 LANES = 0 if kernel is None else kernel.LANES
 
 
-def named(lanes: int) -> str:
-    """Return what results say of the kernel and its vectors of so many numbers."""
-    return f"kernel, vectors of {4 * lanes} bytes"
+def vectors(lanes: int) -> str:
+    """Return what results say of the kernel with vectors of so many numbers: with others digits differ by rounding."""
+    return f"vectors of {4 * lanes} bytes" if lanes else "none"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
@@ -45,35 +47,39 @@ def nonnegative_least_squares(target: FloatArray, gram: FloatArray) -> FloatArra
     >>> nonnegative_least_squares(np.array([[3.0, 3.0], [1.0, -1.0]]), gram).round(6).tolist()
     [[1.0, 1.0], [0.5, 0.0]]
     """
-    usable, lengths, products = unit_products(gram)
-    weights = np.zeros_like(target)
-    if usable.any():
-        weights[:, usable] = _solved(target[:, usable] / lengths, products) / lengths
+    weights, units = np.zeros_like(target), unit_factors(gram)
+    if units.usable.any():
+        own = target[:, units.usable] / units.lengths
+        weights[:, units.usable] = _solved(own, units.products) / units.lengths
     return weights
 
 
-def unit_products(gram: FloatArray) -> tuple[BoolArray, FloatArray, FloatArray]:
-    """Return products of factors in units of their lengths, so that it does not matter how long they are.
+@dataclass(frozen=True, eq=False)
+class UnitFactors:
+    """Factors in units of their lengths, so that it does not matter how long they are.
 
     Parameters
     ----------
-    gram : ndarray of float64, shape (component, component)
-        ``factors @ factors.T``.
-
-    Returns
-    -------
-    ndarray of bool, shape (component,)
+    usable : ndarray of bool, shape (component,)
         Which factors are not zero.
-    ndarray of float64, shape (usable,)
-        The lengths of these.
-    ndarray of float64, shape (usable, usable)
-        Their products, with a ridge far below any real difference: factors that are multiples of one another share
-        the weight.
+    lengths : ndarray of float64, shape (usable,)
+        Of these.
+    products : ndarray of float64, shape (usable, usable)
+        Of each two of them, with a ridge far below any real difference: factors that are multiples of one another
+        share the weight.
     """
+
+    usable: BoolArray
+    lengths: FloatArray
+    products: FloatArray
+
+
+def unit_factors(gram: FloatArray) -> UnitFactors:
+    """Return what is known of factors from their products ``factors @ factors.T``, shape (component, component)."""
     usable = np.diag(gram) > 1e-12 * max(float(np.diag(gram).max(initial=0)), np.finfo(float).tiny)
     lengths = np.sqrt(np.diag(gram)[usable])
     products = gram[np.ix_(usable, usable)] / np.outer(lengths, lengths)
-    return usable, lengths, products + 1e-12 * len(lengths) * np.eye(len(lengths))
+    return UnitFactors(usable, lengths, products + 1e-12 * len(lengths) * np.eye(len(lengths)))
 
 
 def _solved(target: FloatArray, gram: FloatArray) -> FloatArray:

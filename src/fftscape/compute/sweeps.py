@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from fftscape.compute.kernel import LANES, kernel, named
+from fftscape.compute.kernel import LANES, kernel
 from fftscape.compute.lowrank import LowRank
 from fftscape.model.arrays import FloatArray
 
 # A factor whose square is no more than this has no weight; the kernel has the same number.
 _LEAST_WEIGHT = 1e-12
-
-
-def swept_by() -> str:
-    """Return what does it: NumPy, or the kernel and its vectors; they differ by rounding."""
-    return "NumPy" if kernel is None else named(LANES)
 
 
 def swept(part: LowRank, loadings: FloatArray, factors: FloatArray, n_iter: int) -> tuple[FloatArray, FloatArray]:

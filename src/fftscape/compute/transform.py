@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fftscape.compute.half_plane import half_plane_weights, n_features
-from fftscape.compute.kernel import LANES, kernel, named
+from fftscape.compute.kernel import LANES, kernel, vectors
 from fftscape.compute.pixels import Pixels, Scale
 from fftscape.compute.tapers import profile
 from fftscape.model.arrays import BoolArray, IntArray
@@ -51,7 +51,7 @@ _AMPLITUDE_WEIGHTS: Mapping[Scaling, int] = {"amplitude": 1, "sqrt": 2, "log": 0
 
 def done_by(size: Pair) -> str:
     """Return what transforms windows of a size: SciPy, or the kernel and its vectors; they differ by rounding."""
-    return named(LANES) if _suits_kernel(size) else "SciPy"
+    return f"kernel, {vectors(LANES)}" if _suits_kernel(size) else "SciPy"
 
 
 @dataclass(frozen=True)

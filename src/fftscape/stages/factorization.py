@@ -49,7 +49,7 @@ class Sample:
     energy : float
         Sum of all squares of these spectra.
     n_most : int
-        Number of components that it is good enough for.
+        Number of components that it is made for, at most.
     seed : int
         Seed of the search for its directions.
     """
@@ -128,11 +128,11 @@ def factorize(
     The objective is the squared Frobenius norm of ``values - loadings @ factors``. Several starts
     run for a few iterations each; the one with the lowest error goes on until, over ten
     iterations, the error falls by less than `tolerance` times its value; `converged` is False
-    where `max_iter` came first. After every ten iterations both factors are extrapolated along what
+    where `max_iter` came first. After every ten iterations loadings and factors are extrapolated along what
     these changed, a line search as Bro's for PARAFAC (Chemom. Intell. Lab. Syst. 38, 149, 1997), which
     is kept where the error is lower there.
     """
-    if sample is None or sample.n_most < n_components or sample.seed != settings.seed:
+    if sample is None or sample.n_most != max(n_components, _USUAL) or sample.seed != settings.seed:
         sample = sampled_for(spectra, n_components, settings.seed)
     total = sample.energy
     if total == 0:
