@@ -19,7 +19,7 @@ import threadpoolctl
 
 from fftscape.batch import work
 from fftscape.batch.worker import READING
-from fftscape.compute import executors
+from fftscape.compute import copies, executors
 
 OnStage = Callable[[str], None]
 
@@ -55,6 +55,10 @@ class Behaviour:
     @classmethod
     def spoiled(cls) -> bool:
         return cls.is_spoiled
+
+    @staticmethod
+    def may_be_copied() -> bool:
+        return copies._is_allowed
 
     @staticmethod
     def well() -> int:

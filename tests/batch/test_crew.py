@@ -147,6 +147,12 @@ def test_threads_never_exceed_the_jobs(done: Done, n_calls: int, threads: int, m
     assert values == {("1", 1, threads)}
 
 
+def test_workers_with_room_for_two_may_be_copied(done: Done) -> None:
+    # One call has all of the memory, two calls share it: a GiB each, less what the supervisor takes.
+    assert set(done("may_be_copied", memory=2 * GIB).values()) == {True}
+    assert set(done("may_be_copied", "may_be_copied", memory=2 * GIB).values()) == {False}
+
+
 def test_the_environment_stays_as_it_was(done: Done, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)

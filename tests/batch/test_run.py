@@ -17,6 +17,7 @@ from fftscape.analysis import Analysis, analyze
 from fftscape.batch import resources, work
 from fftscape.batch.discovery import Found
 from fftscape.batch.tasks import Request, plan
+from fftscape.compute import copies
 from fftscape.files import formats
 from fftscape.files.result_folder import STAGING, check
 from fftscape.files.store import load_record
@@ -287,6 +288,30 @@ def test_what_cannot_be_held_is_refused_before_it_is_read(
     with pytest.raises(MemoryError, match=r"^\d+ MiB at least, for 3000 x 4000 pixels and 100,000 windows$"):
         work.treat(task, tmp_path, request_small, on_stage=stages.append)
     assert stages[-1] == "looking at its header"  # and not reading, whose faults are the file's
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"), [({}, True), ({"backend": "torch"}, False), ({"scheduler": "tcp://nowhere:1"}, False)]
+)
+def test_a_process_with_other_libraries_threads_is_not_copied(
+    images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_small: Request, asked: dict[str, Any],
+    allowed: bool,
+) -> None:  # fmt: skip
+    request, drawn = replace(request_small, report=False, **asked), []
+    # Whether the library and the cluster are there does not matter here.
+    monkeypatch.setattr(work, "analyze", lambda image, *, settings, **_: analyze(image, settings=settings))
+    monkeypatch.setattr(copies, "_is_allowed", True)
+    write = Analysis.write
+
+    def noting(self: Analysis, *arguments: Any, **options: Any) -> None:
+        drawn.append(copies._is_allowed)
+        write(self, *arguments, **options)
+
+    monkeypatch.setattr(Analysis, "write", noting)
+    (task,) = plan(Found((images / "a.npy",)), request, tmp_path, None).tasks  # type: ignore[arg-type]
+    treated = work.treat(task, tmp_path, request, on_stage=lambda _: None)
+    assert treated.outcome.status == "done"
+    assert drawn == [allowed]
 
 
 def test_a_constant_image_has_no_structure(tmp_path: Path, go: Go) -> None:

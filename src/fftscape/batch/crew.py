@@ -36,7 +36,7 @@ ONE_THREAD = (
     "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
 # What workers share from the beginning; none of it starts a thread when imported.
-LOADED = ["fftscape.batch.work", "scipy.fft", "scipy.ndimage", "threadpoolctl", "h5py", "tifffile"]
+LOADED = ["fftscape.batch.work", "scipy.ndimage", "threadpoolctl", "h5py", "tifffile"]
 LOADED_FOR_DRAWING = [
     "fftscape.views.figures", "matplotlib.backends.backend_agg", "matplotlib.style", "matplotlib.colorbar",
     "matplotlib.legend", "PIL.Image", "jinja2",
