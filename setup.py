@@ -9,8 +9,10 @@ LIMITED = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 KERNEL = Extension(
     "fftscape.compute._kernel",
-    ["kernel/module.c", "kernel/weights.c", "kernel/by_4.c", "kernel/by_8.c"],
-    depends=[f"kernel/{name}.h" for name in ("vectors", "spectra", "fit", "sweep", "weights", "task")],
+    ["kernel/module.c", "kernel/weights.c", "kernel/spline.c", "kernel/by_4.c", "kernel/by_8.c"],
+    depends=[
+        f"kernel/{name}.h" for name in ("vectors", "spectra", "fit", "sweep", "nearest", "settle", "weights", "task")
+    ],
     # Nothing looks at errno, nor is any exception of floating-point numbers caught: roots become one instruction.
     extra_compile_args=["-O3", "-fno-math-errno", "-fno-trapping-math"],
     py_limited_api=LIMITED,

@@ -9,10 +9,14 @@
 #define SPECTRA spectra_by_8
 #define FIT fit_by_8
 #define SWEEP sweep_by_8
+#define NEAREST nearest_by_8
+#define SETTLE settle_by_8
 #include "vectors.h"
 #include "spectra.h"
 #include "fit.h"
 #include "sweep.h"
+#include "nearest.h"
+#include "settle.h"
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

@@ -114,8 +114,9 @@ static void handed_over(const FitTask *task, float *sums)
     memset(sums, 0, (size_t)count * sizeof *sums);
 }
 
-int FIT(const FitTask *task)
+int FIT(const void *asked)
 {
+    const FitTask *task = asked;
     Solver solver;
     double *readings = calloc((size_t)task->n_factors, sizeof *readings);
     float *sums = task->sums ? calloc((size_t)(task->n_factors * task->n_features), sizeof *sums) : NULL;

@@ -121,7 +121,7 @@ INLINE Lines transformed(const Plan *plan, Lines lines, Lines spare)
 }
 
 /* Taper a group of rows at `x`, shape (x, row group). Of an even number of reals every other one is taken as imaginary. */
-INLINE void rows_tapered(const Task *task, ptrdiff_t apart, const Vec *x, Lines lines)
+INLINE void rows_tapered(const SpectraTask *task, ptrdiff_t apart, const Vec *x, Lines lines)
 {
     const float *taper = task->taper_x;
     if (task->width % 2) {
@@ -134,7 +134,7 @@ INLINE void rows_tapered(const Task *task, ptrdiff_t apart, const Vec *x, Lines 
 }
 
 /* Taper and transform along x the rows of all windows that begin at `left`. */
-INLINE void along_x(const Task *task, const Room *room, ptrdiff_t left)
+INLINE void along_x(const SpectraTask *task, const Room *room, ptrdiff_t left)
 {
     const ptrdiff_t length = room->plan_x.length, stride = room->column_groups * LANES;
     float *out_re = (float *)room->rows.re, *out_im = (float *)room->rows.im;
@@ -161,7 +161,7 @@ INLINE void along_x(const Task *task, const Room *room, ptrdiff_t left)
 }
 
 /* Take out of the spectra of one group of columns what a mean of `level` adds to them. */
-INLINE void without_mean(const Task *task, Lines spectra, ptrdiff_t first, ptrdiff_t there, float level)
+INLINE void without_mean(const SpectraTask *task, Lines spectra, ptrdiff_t first, ptrdiff_t there, float level)
 {
     float *re = (float *)spectra.re, *im = (float *)spectra.im;
     for (ptrdiff_t l = 0; l < there; l++) {
@@ -177,7 +177,7 @@ INLINE void without_mean(const Task *task, Lines spectra, ptrdiff_t first, ptrdi
 }
 
 /* Turn the spectra of one group of columns into scaled amplitudes; add up their energies and squares. */
-INLINE void scaled(const Task *task, const Room *room, Lines spectra, ptrdiff_t group, float *out, Vec *energies, Vec *squares)
+INLINE void scaled(const SpectraTask *task, const Room *room, Lines spectra, ptrdiff_t group, float *out, Vec *energies, Vec *squares)
 {
     const Vec before = room->before[group], after = room->after[group], energy = room->energy[group];
     const ptrdiff_t first = group * LANES, there = task->n_columns - first < LANES ? task->n_columns - first : LANES;
@@ -198,7 +198,7 @@ INLINE void scaled(const Task *task, const Room *room, Lines spectra, ptrdiff_t 
 }
 
 /* Taper and transform the lines of one window along y, and write its scaled amplitudes. */
-INLINE void along_y(const Task *task, const Room *room, ptrdiff_t top, float *out)
+INLINE void along_y(const SpectraTask *task, const Room *room, ptrdiff_t top, float *out)
 {
     const ptrdiff_t apart = room->column_groups;
     const Lines window = {room->rows.re + top * apart, room->rows.im + top * apart};
@@ -254,7 +254,7 @@ static void planned(Plan *plan, ptrdiff_t length, float *re, float *im)
 }
 
 /* Lay pixels of shape (row, x) out as (x, row group). */
-static void laid_out(const Task *task, const Room *room)
+static void laid_out(const SpectraTask *task, const Room *room)
 {
     enum { SIDE = 16 }; /* of a tile whose lines stay in the cache */
     float *out = (float *)room->pixels;
@@ -270,7 +270,7 @@ static Vec *vectors_from(Vec **next, ptrdiff_t count) { return (*next += count) 
 static float *numbers_from(float **next, ptrdiff_t count) { return (*next += count) - count; }
 
 /* Get the room in one piece, all zero: what fills groups up has to be numbers. Return where it begins. */
-static void *prepared(const Task *task, Room *room)
+static void *prepared(const SpectraTask *task, Room *room)
 {
     const ptrdiff_t height = task->height, width = task->width, columns = groups(task->n_columns), rows = groups(task->n_rows);
     /* An odd number, so that the four arrays do not begin at the same place of the cache's ways. */
@@ -304,8 +304,9 @@ static void *prepared(const Task *task, Room *room)
     return memory;
 }
 
-int SPECTRA(const Task *task)
+int SPECTRA(const void *asked)
 {
+    const SpectraTask *task = asked;
     Room room;
     void *memory = prepared(task, &room);
     if (!memory) return -1;

@@ -20,9 +20,6 @@ enum {
     PADDING = BESIDE * LANES / 2      /* rows are as long as a multiple of this */
 };
 
-typedef double Exact __attribute__((vector_size(LANES * sizeof(float))));
-typedef int64_t Mask __attribute__((vector_size(LANES * sizeof(float))));
-
 /* Rows of one side, shape (factor, column), and the directions of the matrix there, shape (direction, column). */
 typedef struct {
     ptrdiff_t n_columns, n_factors, rank;
@@ -120,8 +117,9 @@ static double *side_made(Side *side, const SweepTask *task, ptrdiff_t length, co
     return next + padded(n * (n + rank)) - n * rank;
 }
 
-int SWEEP(const SweepTask *task)
+int SWEEP(const void *asked)
 {
+    const SweepTask *task = asked;
     const ptrdiff_t n = task->n_factors, rank = task->rank;
     const ptrdiff_t columns = padded(task->n_windows) + padded(task->n_features);
     Side windows, features;

@@ -20,7 +20,7 @@ typedef struct {
     float *out;                     /* (place, feature) */
     int scaling, remove_mean, unit_norm;
     float level, rounding;          /* a constant 1 at zero frequency; contrast that is none, as part of the level */
-} Task;
+} SpectraTask;
 
 /* Factors of unit norm and spectra; float64 where nothing else is said. */
 typedef struct {
@@ -43,12 +43,42 @@ typedef struct {
 /* A factor whose square is no more than this has no weight, and what belongs to it becomes zero. */
 #define LEAST_WEIGHT 1e-12
 
-/* Return 0, or -1 if there is not enough memory. */
-int spectra_by_4(const Task *task); /* vectors of 16 bytes, which every 64-bit processor has */
-int spectra_by_8(const Task *task); /* AVX2 */
-int fit_by_4(const FitTask *task);
-int fit_by_8(const FitTask *task);
-int sweep_by_4(const SweepTask *task);
-int sweep_by_8(const SweepTask *task);
+/* Distances on lines of a map, and rows of pixels between these. */
+typedef struct {
+    ptrdiff_t n_components, n_lines, n_columns, n_rows;
+    const float *lines;      /* (component, line, column), at least as many columns as lanes */
+    const double *positions; /* float64, (row,): in lines, from 0 to the last one */
+    int16_t *labels;         /* int16, (row, column): the nearest component */
+    float *margin;           /* (row, column): how much nearer it is than the second, relative to the sum of both */
+} NearestTask;
+
+/* Two distances count as this at least, so that a margin between nothing and nothing is none. */
+#define LEAST_DISTANCE 1e-12f
+
+/* Points, and centres of groups of them, from several starts; float64. */
+typedef struct {
+    ptrdiff_t n_points, n_dimensions, n_trials, n_centres, most_rounds;
+    const double *columns; /* (dimension, point) */
+    double *centres;       /* (trial, centre, dimension): moved in place; a trial that came to nothing begins with NaN */
+} SettleTask;
+
+/* A place of a spline is no farther away than this. */
+#define MOST_PLACES 1e9
+
+/* Coefficients of a cubic spline, and places; float64. */
+typedef struct {
+    ptrdiff_t height, width, n_places;
+    const double *coefficients; /* (y, x): the spline goes on around the edges */
+    const double *y, *x;        /* (place,): in points, finite */
+    double *out;                /* (place,) */
+} SplineTask;
+
+/* Do one of these tasks; return 0, or -1 if there is not enough memory. */
+typedef int Work(const void *asked);
+
+/* By vectors of 16 bytes, which every 64-bit processor has, and by those of AVX2. */
+Work spectra_by_4, spectra_by_8, fit_by_4, fit_by_8, sweep_by_4, sweep_by_8;
+Work nearest_by_4, nearest_by_8, settle_by_4, settle_by_8;
+Work spline; /* by single numbers */
 
 #endif

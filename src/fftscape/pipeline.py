@@ -19,6 +19,7 @@ from fftscape.compute.executors import aside, elsewhere, is_spread, one_blas_thr
 from fftscape.compute.half_plane import to_full_plane, to_half_plane
 from fftscape.compute.kernel import LANES, vectors
 from fftscape.compute.memory import allowed_memory
+from fftscape.compute.pixels import scale_of
 from fftscape.compute.transform import done_by
 from fftscape.labelling import labelled
 from fftscape.model.analysis import AnalysisRecord
@@ -162,7 +163,7 @@ def _analyzed(
         alone = None if prepared.survey is None else replace(prepared.survey, other=None)
         remember(image, digest, chosen, room, backend, replace(prepared, survey=alone))
     notes.extend(prepared.notes)
-    ground, spectra = Ground(image, prepared.usable, room, backend), prepared.spectra
+    ground, spectra = Ground(image, prepared.usable, room, backend, prepared.centred), prepared.spectra
     survey = None if prepared.survey is None else replace(prepared.survey, rank=chosen.rank)
     check_number(chosen, spectra)
     scree, regions = _number(ground, survey, spectra, chosen)
@@ -188,13 +189,14 @@ def _prepared(
 ) -> tuple[Settings, Prepared]:
     """Do what does not depend on the number of components, with a smaller window where that shows as much."""
     notes = Notes()
-    ground = Ground(image, usable_pixels(image, chosen, notes), room, backend)
+    with aside(lambda: scale_of(image.data, centred=True), at_once=image.data.nbytes <= room) as centred:
+        ground = Ground(image, usable_pixels(image, chosen, notes), room, backend, centred())
     survey = surveyed(ground, chosen) if chosen.rank.rule == "regions" else None
     if survey is not None and finer is not None:
         chosen, survey = _finer(ground, chosen, survey, finer, notes)
     for lines in () if survey is None else survey.noisy:
         notes.add(f"The {lines} have offsets of their own; regions were looked for without the frequencies these fill.")
-    return chosen, Prepared(ground.usable, survey, _spectra(ground, chosen, notes, survey), notes)
+    return chosen, Prepared(ground.usable, ground.centred, survey, _spectra(ground, chosen, notes, survey), notes)
 
 
 def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | None = None) -> Spectra:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fftscape.compute.executors import is_spread
+from fftscape.compute.pixels import Scale
 from fftscape.model.arrays import BoolArray
 from fftscape.model.image import Image
 from fftscape.model.notes import Notes
@@ -29,6 +30,8 @@ class Prepared:
     ----------
     usable : ndarray of bool, shape (y, x)
         False for pixels that hold no data.
+    centred : Scale
+        Of the pixels, counted from their mean.
     survey : Survey or None
         Where the rule looks for regions.
     spectra : Spectra
@@ -38,6 +41,7 @@ class Prepared:
     """
 
     usable: BoolArray
+    centred: Scale
     survey: Survey | None
     spectra: Spectra
     notes: Notes

@@ -50,17 +50,20 @@ class Ground:
         Bytes that the spectra of one grid may take; more of them are not held.
     backend : {'numpy', 'torch', 'cupy'}
         What they are computed with.
+    known : Scale, optional
+        Of the pixels, counted from their mean, where it was found before.
     """
 
     image: Image
     usable: BoolArray
     room: int
     backend: Backend = "numpy"
+    known: Scale | None = None
 
     @cached_property
     def centred(self) -> Scale:
         """Scale of the pixels, counted from their mean."""
-        return scale_of(self.image.data, centred=True)
+        return self.known or scale_of(self.image.data, centred=True)
 
     @cached_property
     def _from_zero(self) -> Scale:

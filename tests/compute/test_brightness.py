@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
-from fftscape.compute.brightness import _numbered, same_but_brightness
+from fftscape.compute.brightness import _numbered, _pairs_of_weights, same_but_brightness
 from fftscape.compute.half_plane import half_plane_weights
 
 SIZE = (24, 32)
@@ -44,3 +45,18 @@ def test_what_a_chain_joins_has_one_number():
     for one, other in ((4, 1), (1, 5), (5, 3)):
         same[one, other] = same[other, one] = True
     assert _numbered(same).tolist() == [0, 1, 2, 1, 1, 1]
+
+
+def test_two_weights_are_those_of_scipys_least_squares():
+    random = np.random.default_rng(0)
+    columns = random.random((200, 9, 2)) * 10.0 ** random.uniform(-3, 3, (200, 1, 2))
+    columns[::7, :, 1] = 2 * columns[::7, :, 0]
+    columns[::11, :, 0] = 0
+    targets = random.normal(0.3, 1, (200, 9))
+    gram, readings = columns.swapaxes(1, 2) @ columns, (targets[:, None] @ columns)[:, 0]
+    for weights, own, target in zip(_pairs_of_weights(gram, readings), columns, targets, strict=True):
+        best, left = nnls(own, target)
+        assert weights.min() >= 0
+        assert np.linalg.norm(target - own @ weights) == pytest.approx(left, rel=1e-9)
+        if np.linalg.matrix_rank(own) == 2:
+            np.testing.assert_allclose(weights, best, atol=1e-9 * best.max())

@@ -1,6 +1,7 @@
 """The compiled kernel: that it is there where it can be, and what it makes of arguments that do not fit together.
 
-What it computes is shown with that of NumPy and SciPy, in test_transform.py, test_fits.py and test_sweeps.py.
+What it computes is shown with that of NumPy and SciPy: in test_transform.py, test_fits.py, test_sweeps.py,
+test_assignments.py, test_groups.py and test_turning.py.
 """
 
 import shutil
@@ -198,3 +199,104 @@ def test_sweeps_that_cannot_be_are_refused(name, value):
     with pytest.raises(ValueError, match="does not fit the other arguments"):
         kernel.sweep(*given)
     assert name == "loadings" or (given[3] == 1).all()
+
+
+def nearest_arguments(**changed):
+    """Two components, three lines of nine columns, two rows between these."""
+    all_of_it = {
+        "lines": np.ones((2, 3, 9), np.float32),
+        "n_components": 2,
+        "n_columns": 9,
+        "positions": np.array([0.0, 2.0]),
+        "labels": np.full((2, 9), -1, np.int16),
+        "margin": np.zeros((2, 9), np.float32),
+        "lanes": 4,
+    }
+    assert not set(changed) - set(all_of_it)
+    return list((all_of_it | changed).values())
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("lines", np.ones(53, np.float32)),
+        ("lines", np.ones(0, np.float32)),
+        ("n_components", 0),
+        ("n_components", 4),
+        ("n_columns", 3),
+        ("n_columns", 27),
+        ("positions", np.array([0.0, 2.1])),
+        ("positions", np.array([-0.1, 2.0])),
+        ("positions", np.array([0.0, np.nan])),
+        ("positions", np.zeros(3)),
+        ("labels", np.full((1, 9), -1, np.int16)),
+        ("margin", np.zeros((2, 8), np.float32)),
+        ("lines", np.ones(217, np.uint8)[1:].view(np.float32)),
+        ("lanes", 6),
+    ],
+)
+def test_labels_that_cannot_be_are_refused(name, value):
+    given = nearest_arguments(**{name: value})
+    with pytest.raises(ValueError, match="does not fit the other arguments"):
+        kernel.nearest(*given)
+    assert (given[4] == -1).all()
+
+
+def settle_arguments(**changed):
+    """Five points of two dimensions, one trial of two centres."""
+    all_of_it = {
+        "columns": np.arange(10.0).reshape(2, 5),
+        "n_dimensions": 2,
+        "centres": np.array([[[0.0, 5.0], [4.0, 9.0]]]),
+        "n_centres": 2,
+        "most_rounds": 3,
+        "lanes": 4,
+    }
+    assert not set(changed) - set(all_of_it)
+    return list((all_of_it | changed).values())
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("columns", np.ones(9)),
+        ("columns", np.ones(0)),
+        ("n_dimensions", 0),
+        ("n_dimensions", 3),
+        ("centres", np.ones(5)),
+        ("n_centres", 0),
+        ("n_centres", 3),
+        ("columns", np.ones(81, np.uint8)[1:].view(np.float64)),
+        ("lanes", 1),
+    ],
+)
+def test_groups_that_cannot_be_are_refused(name, value):
+    given = settle_arguments(**{name: value})
+    before = given[2].copy()
+    with pytest.raises(ValueError, match="does not fit the other arguments"):
+        kernel.settle(*given)
+    np.testing.assert_array_equal(given[2], before)
+
+
+@needs_kernel
+@pytest.mark.parametrize(
+    ("index", "value"),
+    [
+        (0, np.ones(11)),
+        (1, 0),
+        (1, 5),
+        (2, np.zeros(3)),
+        (2, np.array([0.0, np.inf])),
+        (3, np.zeros(1)),
+        (3, np.array([np.nan, 0.0])),
+        (0, np.ones(97, np.uint8)[1:].view(np.float64)),
+    ],
+)
+def test_splines_that_cannot_be_are_refused(index, value):
+    given = [np.ones((3, 4)), 4, np.zeros(2), np.ones(2), np.full(2, -1.0)]
+    given[index] = value
+    with pytest.raises(ValueError, match="does not fit the other arguments"):
+        kernel.spline(*given)
+    assert (given[4] == -1).all()

@@ -5,7 +5,7 @@ import pytest
 
 from fftscape.compute import parts
 from fftscape.compute.evidence import gathered
-from fftscape.compute.parts import Groups, _nearest, _settled, subdivided
+from fftscape.compute.parts import Groups, subdivided
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import survey_grid
@@ -135,42 +135,3 @@ def test_one_boundary_of_several_may_have_less_contrast(contrasts, count, monkey
     measured = iter(contrasts)
     monkeypatch.setattr(parts, "contrast", lambda *_: next(measured, 0.0))
     assert parts_of(image)[0].max() + 1 == count
-
-
-def settled_one_by_one(points, centres):
-    """Plain k-means of one trial, as textbooks have it; None if a centre loses all its points."""
-    for _ in range(20):
-        nearest = ((points[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
-        if len(np.unique(nearest)) < len(centres):
-            return None
-        moved = np.array([points[nearest == index].mean(axis=0) for index in range(len(centres))])
-        if np.allclose(moved, centres, rtol=0, atol=1e-13):
-            break
-        centres = moved
-    return centres
-
-
-@pytest.mark.parametrize("count", [2, 3, 5])
-def test_trials_settle_together_as_each_would_by_itself(count):
-    random = np.random.default_rng(count)
-    points = np.concatenate([random.normal(place, 1 + place, (90, 3)) for place in range(4)])
-    trials = points[random.integers(len(points), size=(6, count))]
-    trials[2, 0] = 1e6  # nothing is near it
-    alone = [settled_one_by_one(points, trial) for trial in trials]
-    assert alone[2] is None
-    found = _settled(points, points.T.copy(), trials.copy())
-    np.testing.assert_allclose(found, [centres for centres in alone if centres is not None], atol=1e-9)
-
-
-def test_the_nearest_centre_and_how_near_it_is():
-    random = np.random.default_rng(0)
-    points, trials = random.normal(size=(50, 4)), random.normal(size=(3, 5, 4))
-    nearest, least = _nearest(points.T, trials)
-    distances = ((points - trials[:, :, None]) ** 2).sum(axis=3)
-    assert (nearest == distances.argmin(axis=1)).all()
-    np.testing.assert_allclose(least + (points**2).sum(axis=1), distances.min(axis=1))
-
-
-def test_all_trials_may_be_lost():
-    points = np.zeros((4, 2))
-    assert _settled(points, points.T.copy(), np.array([[[0.0, 0.0], [9.0, 9.0]]])).shape == (0, 2, 2)

@@ -33,7 +33,7 @@ def test_no_row_with_a_long_run_is_passed_over(least, width):
         start = row % (width - least + 1)
         flags[row, start : start + least - row % 2] = True
     known = [row for row in range(400) if _longest(flags[row]) >= least]
-    assert set(known) <= set(_rows_with_runs(flags, least).tolist())
+    assert set(known) <= set(_rows_with_runs(lambda columns: flags[:, columns], flags.shape[1], least).tolist())
     expected = np.lib.stride_tricks.sliding_window_view(flags, least, axis=1).all(axis=2)
     assert (_long_runs(flags, least) == expected).all()
 

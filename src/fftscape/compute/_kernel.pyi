@@ -48,3 +48,23 @@ def sweep(
     lanes: int,
     /,
 ) -> None: ...
+def nearest(
+    lines: Buffer,
+    n_components: int,
+    n_columns: int,
+    positions: Buffer,
+    labels: Buffer,
+    margin: Buffer,
+    lanes: int,
+    /,
+) -> None: ...
+def settle(
+    columns: Buffer,
+    n_dimensions: int,
+    centres: Buffer,
+    n_centres: int,
+    most_rounds: int,
+    lanes: int,
+    /,
+) -> None: ...
+def spline(coefficients: Buffer, width: int, y: Buffer, x: Buffer, out: Buffer, /) -> None: ...

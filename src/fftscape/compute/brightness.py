@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from fftscape.compute.half_plane import half_plane_weights
-from fftscape.compute.nonnegative import nonnegative_least_squares
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 
 # Frequencies nearer to zero than this, in steps, hold shading and the taper's own width.
@@ -43,18 +42,18 @@ def same_but_brightness(
     weights = np.tile(half_plane_weights(size), size[0])
     powers = np.array([_mean_power(spectra, weights) for spectra in regions])
     used = _away_from_zero(size)
-    noise = np.full(powers.shape[1], powers.mean())
+    noise = powers.mean()
     same = np.zeros((len(regions), len(regions)), bool)
     for i, dim in enumerate(powers):
+        others = np.delete(np.arange(len(regions)), i)
         flat = np.where(used, dim[used].mean(), dim)
-        for j, bright in enumerate(powers):
-            if i == j:
-                continue
-            model = np.where(used, _fitted(dim, np.stack([bright, noise]), used), dim)
-            candidates = np.stack([dim, model, bright, flat])
-            place = embed((np.maximum(candidates, 0) ** 0.25 * weights).astype(np.float32))
-            unexplained, difference, signal = np.linalg.norm(place[0] - place[1:], axis=1)
-            same[i, j] = unexplained < _UNEXPLAINED * min(difference, signal)
+        models = np.tile(dim, (len(others), 1))
+        models[:, used] = _fitted(dim[used], powers[others][:, used], noise)
+        candidates = np.concatenate([[dim, flat], powers[others], models])
+        places = embed((np.sqrt(np.sqrt(np.maximum(candidates, 0))) * weights).astype(np.float32))
+        signal, *away = np.linalg.norm(places[0] - places[1:], axis=1)
+        difference, unexplained = np.reshape(away, (2, -1))
+        same[i, others] = unexplained < _UNEXPLAINED * np.minimum(difference, signal)
     return _numbered(same | same.T)
 
 
@@ -79,13 +78,27 @@ def _away_from_zero(size: tuple[int, int]) -> BoolArray:
     return np.asarray(np.hypot(along_y, along_x) > _NEAR_ZERO).ravel()
 
 
-def _fitted(target: FloatArray, parts: FloatArray, used: BoolArray) -> FloatArray:
-    """Fit a power spectrum by non-negative multiples of others; its errors are relative ones."""
-    wanted, columns = target[used], parts[:, used].T
-    scale = np.maximum(wanted, _TINY * wanted.max() + _TINY)
-    floor = 1e-3 * wanted.mean() + _TINY
+def _fitted(target: FloatArray, others: FloatArray, noise: float) -> FloatArray:
+    """Fit a power spectrum by a non-negative multiple of each of others, and of flat noise, with relative errors."""
+    parts = np.stack([others, np.full_like(others, noise)], axis=1)
+    scale = np.broadcast_to(np.maximum(target, _TINY * target.max() + _TINY), others.shape)
+    floor = 1e-3 * target.mean() + _TINY
     for _ in range(_FITTING_ROUNDS):
-        shown = columns / scale[:, None]
-        amounts = nonnegative_least_squares((wanted / scale @ shown)[None], shown.T @ shown)[0]
-        scale = np.maximum(columns @ amounts, floor)
-    return np.asarray(amounts @ parts)
+        shown = parts / scale[:, None]
+        amounts = _pairs_of_weights(shown @ shown.swapaxes(1, 2), (shown @ (target / scale)[..., None])[..., 0])
+        fitted = (amounts[:, None] @ parts)[:, 0]
+        scale = np.maximum(fitted, floor)
+    return np.asarray(fitted)
+
+
+def _pairs_of_weights(gram: FloatArray, readings: FloatArray) -> FloatArray:
+    """Solve least squares for two non-negative weights, many times: shapes (problem, 2, 2) and (problem, 2)."""
+    own = np.einsum("pkk->pk", gram)
+    alone = np.maximum(readings, 0) / np.where(own > 0, own, 1)
+    # Where both cannot be, the one is left that explains more.
+    weaker = np.argmin(alone * readings, axis=1)
+    alone[np.arange(len(alone)), weaker] = 0
+    determinant = own[:, 0] * own[:, 1] - gram[:, 0, 1] ** 2
+    solvable = determinant > _TINY * own[:, 0] * own[:, 1]
+    both = (own[:, ::-1] * readings - gram[:, :1, 1] * readings[:, ::-1]) / np.where(solvable, determinant, 1)[:, None]
+    return np.where((solvable & (both.min(axis=1) >= 0))[:, None], both, alone)

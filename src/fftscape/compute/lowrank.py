@@ -13,8 +13,9 @@ from fftscape.model.arrays import FloatArray
 EXACT_LIMIT = 1500
 _OVERSAMPLING = 10
 _POWER_STEPS = 4
-# Where values of noise, which lie close together, are wanted to a few parts in a thousand.
-_FINE_POWER_STEPS = 6
+# Values of noise lie close together: so many directions for each have them to a part in a hundred, the first ones much
+# closer. More steps of a narrower block come closer with as many of them; products with a few columns are slow.
+_DIRECTIONS_EACH, _NARROW = 6, 24
 # Rows that are multiplied at a time: always the same ones, so that sums do not depend on the number of threads.
 _ROWS = 512
 # Columns that add less than this, in squares, to what the others span are a mixture of these.
@@ -73,30 +74,30 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int =
     >>> bool(np.allclose(part.basis @ part.coefficients, a))
     True
     """
-    basis, coefficients = _krylov(matrix, rank, seed, power_steps)
+    basis, coefficients = _krylov(matrix, min(rank, *matrix.shape) + _OVERSAMPLING, seed, power_steps)
     if not len(coefficients):  # a matrix of zeros has any direction
         return LowRank(np.eye(matrix.shape[0], 1), np.zeros((1, matrix.shape[1])))
     turned = np.linalg.eigh(coefficients @ coefficients.T)[1][:, ::-1][:, :rank]
     return LowRank(basis @ turned, turned.T @ coefficients)
 
 
-def _krylov(matrix: FloatArray, rank: int, seed: int, power_steps: int) -> tuple[FloatArray, FloatArray]:
+def _krylov(matrix: FloatArray, block: int, seed: int, power_steps: int) -> tuple[FloatArray, FloatArray]:
     """Return an orthonormal basis, shape (row, direction), that holds the leading directions, and the matrix in it."""
-    block = min(rank, *matrix.shape) + _OVERSAMPLING
     if power_steps * block > min(matrix.shape):  # one step over all directions is as little work, and exact
         block = min(matrix.shape)
-    rng = np.random.default_rng(seed)
-    right = rng.standard_normal((matrix.shape[1], block)).astype(matrix.dtype)
-    basis = np.zeros((matrix.shape[0], 0))
-    coefficients = np.zeros((0, matrix.shape[1]))
+    most = min(power_steps * block, *matrix.shape)
+    basis, coefficients = np.empty((matrix.shape[0], most)), np.empty((most, matrix.shape[1]))
+    right = np.random.default_rng(seed).standard_normal((matrix.shape[1], block)).astype(matrix.dtype)
+    count = 0
     for _ in range(power_steps):
-        if basis.shape[1] == min(matrix.shape):
-            break
-        left = _orthonormal(_times(matrix, right), basis)
+        left = _orthonormal(_times(matrix, right), basis[:, :count])[:, : most - count]
+        new = slice(count, count + left.shape[1])
         right = _transposed_times(matrix, left.astype(matrix.dtype))
-        basis = np.concatenate([basis, left], axis=1)
-        coefficients = np.concatenate([coefficients, right.T])
-    return basis, coefficients
+        basis[:, new], coefficients[new] = left, right.T
+        count = new.stop
+        if count == most or left.shape[1] == 0:
+            break
+    return basis[:, :count], coefficients[:count]
 
 
 def singular_values_squared(
@@ -114,7 +115,7 @@ def singular_values_squared(
         Seed of the iteration that is used for matrices too large for the exact way.
     exact_limit : int
         Largest smaller side for which they are computed exactly, to the precision of `matrix`; beyond it, values that
-        lie close together are a few parts in a thousand too small.
+        lie close together are up to a part in a hundred too small.
 
     Returns
     -------
@@ -129,7 +130,7 @@ def singular_values_squared(
     if min(matrix.shape) <= exact_limit:
         values = np.linalg.eigvalsh(_gram(matrix))[::-1][:count]
         return np.asarray(np.maximum(values, 0))
-    _, coefficients = _krylov(matrix, count, seed, _FINE_POWER_STEPS)
+    _, coefficients = _krylov(matrix, _NARROW, seed, -(-_DIRECTIONS_EACH * count // _NARROW))
     if not len(coefficients):
         return np.zeros(1)
     values = np.linalg.eigvalsh(coefficients @ coefficients.T)[::-1][:count]

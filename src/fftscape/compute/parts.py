@@ -11,8 +11,9 @@ import numpy as np
 from fftscape.compute.brightness import same_but_brightness
 from fftscape.compute.clouds import Cloud, apart, contrast
 from fftscape.compute.evidence import Evidence, Field
+from fftscape.compute.groups import grouped
 from fftscape.compute.territories import thickness
-from fftscape.model.arrays import BoolArray, FloatArray, IntArray
+from fftscape.model.arrays import BoolArray, IntArray
 
 # Parts looked for in one region at a time; parts are looked at again.
 _PART_NUMBERS = (4, 3, 2)
@@ -20,8 +21,6 @@ _MOST_REGIONS = 16
 # Points from which groups are learned, at most, and at least.
 _ENOUGH_POINTS = 2000
 _FEWEST_POINTS = 16
-_STARTS = 4
-_ROUNDS = 20
 # Of several boundaries, one may have so much less contrast if half of them have all of it.
 _WEAKEST = 0.8
 
@@ -52,8 +51,7 @@ class Groups:
         points, known = self._field.values[inside], self._field.values[inside & self._field.valid]
         groups = np.full(inside.shape, -1)
         if len(known) >= _FEWEST_POINTS:
-            centres = _centres(known[:: -(-len(known) // _ENOUGH_POINTS)], count, self._seed)
-            groups[inside] = _nearest(points.T, centres[None])[0][0]
+            groups[inside] = grouped(points, known[:: -(-len(known) // _ENOUGH_POINTS)], count, self._seed)
         return groups
 
 
@@ -100,71 +98,6 @@ def subdivided(
                 waiting += [region, *range(int(labels.max()) + 2 - count, int(labels.max()) + 1)]
                 break
     return labels
-
-
-def _centres(points: FloatArray, count: int, seed: int) -> FloatArray:
-    """Return the centres of the groups with the least squared distances of a few trials (k-means)."""
-    random = np.random.default_rng(seed)
-    if not np.ptp(points, axis=0).any():
-        return points[:1]
-    columns = np.ascontiguousarray(points.T)
-    trials = _settled(points, columns, np.array([_spread_start(points, count, random) for _ in range(_STARTS)]))
-    if not len(trials):
-        return points[:1]
-    return np.asarray(trials[_nearest(columns, trials)[1].sum(axis=1).argmin()])
-
-
-def _settled(points: FloatArray, columns: FloatArray, trials: FloatArray) -> FloatArray:
-    """Move centres to the middle of the points that are nearest to them, until they stay.
-
-    `trials` has shape (trial, centre, dimension): calls cost more than the few numbers of one of them. A trial of which
-    a centre loses all its points is left out.
-    """
-    count = trials.shape[1]
-    moving = np.arange(len(trials))
-    lost = np.zeros(len(trials), bool)
-    for _ in range(_ROUNDS):
-        nearest, _ = _nearest(columns, trials[moving])
-        members = nearest[:, None] == np.arange(count)[:, None]
-        sizes = members.sum(axis=2)
-        full = sizes.all(axis=1)
-        lost[moving[~full]] = True
-        moving, members, sizes = moving[full], members[full], sizes[full]
-        moved = (members.reshape(-1, len(points)) @ points).reshape(len(moving), *trials.shape[1:]) / sizes[:, :, None]
-        stays = (moved == trials[moving]).all(axis=(1, 2))
-        trials[moving] = moved
-        moving = moving[~stays]
-        if not len(moving):
-            break
-    return trials[~lost]
-
-
-def _spread_start(points: FloatArray, count: int, random: np.random.Generator) -> FloatArray:
-    """Draw points that lie far apart (k-means++, Arthur and Vassilvitskii, SODA 2007)."""
-    chosen = [int(random.integers(len(points)))]
-    distances = np.full(len(points), np.inf)
-    while len(chosen) < count:
-        distances = np.minimum(distances, np.sum((points - points[chosen[-1]]) ** 2, axis=1))
-        total = np.cumsum(distances)
-        chosen.append(int(np.searchsorted(total, random.random() * total[-1], side="right").clip(max=len(points) - 1)))
-    return np.asarray(points[chosen])
-
-
-def _nearest(columns: FloatArray, trials: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Return each point's nearest centre in each trial, and its squared distance less the point's own square.
-
-    Both of shape (trial, point); `columns` is of shape (dimension, point).
-    """
-    count, size, dimension = trials.shape
-    distances = (np.sum(trials**2, axis=2).reshape(-1, 1) - 2 * (trials.reshape(-1, dimension) @ columns)).reshape(
-        count, size, -1
-    )
-    nearest, least = np.zeros((count, columns.shape[1]), np.intp), distances[:, 0].copy()
-    # NumPy's own search along any axis but the last one takes several times as long.
-    for centre in range(1, size):
-        nearest[distances[:, centre] < least] = centre
-        np.minimum(least, distances[:, centre], out=least)
-    return nearest, least
 
 
 def _are_structures(

@@ -86,11 +86,9 @@ def scale_of(data: npt.NDArray[Any], *, centred: bool) -> Scale:
     while gcd(every, data.shape[-1]) > 1:  # or only some of the columns would be looked at
         every += 1
     sample = _finite(_every(data, every))
-    if not len(sample) or np.ptp(_typical(sample)) == 0:  # nearly all pixels are equal: the few others are the image
-        sample = _finite(data.reshape(-1))
-        typical = sample
-    else:
-        typical = _typical(sample)
+    typical = _typical(sample) if len(sample) else sample
+    if not len(typical) or np.ptp(typical) == 0:  # nearly all pixels are equal: the few others are the image
+        typical = _finite(data.reshape(-1))
     if not len(typical):
         return Scale(0.0, 1.0)
     # In units of the largest, so that squares of huge or tiny numbers stay in range.
@@ -138,3 +136,14 @@ def finite_pixels(data: npt.NDArray[Any]) -> BoolArray:
     if data.dtype.kind in "biu" or all(np.isfinite(data[band]).all() for band in bands_of(data)):
         return np.broadcast_to(np.True_, data.shape)
     return np.asarray(np.isfinite(data))
+
+
+def are_all(flags: BoolArray) -> bool:
+    """Tell whether all flags are true, at once of those that are one value without any memory of its own.
+
+    Examples
+    --------
+    >>> are_all(np.broadcast_to(np.True_, (3, 4))), are_all(np.array([True, False]))
+    (True, False)
+    """
+    return bool(flags.all() if any(flags.strides) or not flags.size else flags.flat[0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from math import ceil, floor
 from typing import Any, NamedTuple
 
@@ -139,13 +140,12 @@ def drawn_rectangles(data: Pixels, least: int) -> list[Drawn]:
     lowest, highest = float(finite.min()), float(finite.max())
     slack = _NEARLY * (highest - lowest)
     dark, bright = Values(lowest, lowest + slack), Values(highest - slack, highest)
-    flags = dark.tell(data), bright.tell(data)
     found: list[Drawn | None] = []
-    for kind in (flags[0], flags[1], flags[0] | flags[1]):
-        for place in _places(kind, least, least):
+    for kind in ((dark,), (bright,), (dark, bright)):
+        for place in _places(data, partial(_of_kinds, kind), least, least):
             is_dark = float(np.median(data[place.slices])) <= dark.most
-            found.append(_drawn(data, place, dark if is_dark else bright, kind))
-    for place in _places(data[:, 1:] == data[:, :-1], least - 1, least):
+            found.append(_drawn(data, place, dark if is_dark else bright, partial(_of_kinds, kind)))
+    for place in _places(data, _equal_neighbours, least - 1, least):
         value = float(data[place.top, place.left])  # each row of a rectangle begins at its left edge
         found.append(_drawn(data, place, Values(value, value), None))
     # The parts of an outline, and what is written in a box, are no rectangles of their own.
@@ -154,6 +154,20 @@ def drawn_rectangles(data: Pixels, least: int) -> list[Drawn]:
         if not any(_touch(drawn.inner, other.where) for other in kept):
             kept.append(drawn)
     return kept
+
+
+def _of_kinds(kinds: tuple[Values, ...], pixels: Pixels, columns: slice | None = None) -> BoolArray:
+    """Tell which pixels, or those in some columns of them, are in one of some ranges."""
+    pixels = pixels if columns is None else pixels[:, columns]
+    flags = kinds[0].tell(pixels)
+    for kind in kinds[1:]:
+        flags |= kind.tell(pixels)
+    return flags
+
+
+def _equal_neighbours(rows: Pixels, columns: slice) -> BoolArray:
+    """Tell which pixels in some columns have the same value as the next one."""
+    return np.asarray(rows[:, 1:][:, columns] == rows[:, :-1][:, columns])
 
 
 def _long_runs(flags: BoolArray, least: int) -> BoolArray:
@@ -166,26 +180,34 @@ def _long_runs(flags: BoolArray, least: int) -> BoolArray:
     return kept
 
 
-def _rows_with_runs(flags: BoolArray, least: int) -> IntArray:
-    """Choose the rows that may hold a run of at least `least` true pixels, hardly any of most images."""
+def _rows_with_runs(tell: Callable[[slice], BoolArray], width: int, least: int) -> IntArray:
+    """Choose the rows that may hold a run of at least `least` true flags, hardly any of most images.
+
+    Only some columns are asked for: there are `width`, and few of them tell.
+    """
     # Of equal parts half as long as a run it covers one from its first pixel on.
     part = max(1, least // 2)
-    whole = flags[:, : flags.shape[1] // part * part]
-    begin = whole[:, ::part]
+    whole = width // part * part
+    begin = tell(slice(0, whole, part))
     for further in range(1, min(part, _PROBED)):
-        begin = begin & whole[:, further::part]
+        if not begin.any():
+            break
+        begin &= tell(slice(further, whole, part))
     return np.flatnonzero(begin.any(axis=1))
 
 
-def _places(flags: BoolArray, length: int, least: int) -> Iterator[Rectangle]:
+def _places(data: Pixels, tell: Callable[[Pixels, slice], BoolArray], length: int, least: int) -> Iterator[Rectangle]:
     """Yield the bounds of connected runs, in at least two rows, that do not cross the image.
 
-    A run is of at least `length` true flags, which tell of `least` pixels.
+    A run is of at least `length` true flags, which tell of `least` pixels; `tell` gives those of some rows and columns.
     """
-    rows = _rows_with_runs(flags, length)
-    runs = _long_runs(flags[rows], length)
+    width = data.shape[1] - (least - length)
+    rows = _rows_with_runs(lambda columns: tell(data, columns), width, length)
+    if not len(rows):
+        return
+    runs = _long_runs(tell(data[rows], slice(None)), length)
     rows, runs = rows[runs.any(axis=1)], runs[runs.any(axis=1)]
-    if not len(rows) or np.count_nonzero(runs) > _COMMON * len(flags) * runs.shape[1]:
+    if not len(rows) or np.count_nonzero(runs) > _COMMON * len(data) * runs.shape[1]:
         return
     from scipy import ndimage
 
@@ -195,13 +217,14 @@ def _places(flags: BoolArray, length: int, least: int) -> Iterator[Rectangle]:
     labelled, _ = ndimage.label(between)
     for place in ndimage.find_objects(labelled):
         found = Rectangle(place[0].start + first, place[1].start, place[0].stop + first, place[1].stop + least - 1)
-        if found.height > 1 and found.width <= _WIDEST * (flags.shape[1] + least - length):
+        if found.height > 1 and found.width <= _WIDEST * data.shape[1]:
             yield found
 
 
-def _drawn(data: Pixels, inner: Rectangle, values: Values, kind: BoolArray | None) -> Drawn | None:
-    """Return what is drawn at a place, of the pixels of a kind or of exactly the values; None where nothing is."""
-    within = values.tell(data[inner.slices]) if kind is None else kind[inner.slices]
+def _drawn(data: Pixels, inner: Rectangle, values: Values, tell: Callable[[Pixels], BoolArray] | None) -> Drawn | None:
+    """Return what is drawn at a place, of pixels that are told or of exactly the values; None where nothing is."""
+    is_extreme, tell = tell is not None, tell or values.tell
+    within = tell(data[inner.slices])
     rows, columns = (np.flatnonzero(within.mean(axis=axis) > _HALF) for axis in (1, 0))
     if len(rows) < 2 or not len(columns):
         return None
@@ -212,12 +235,12 @@ def _drawn(data: Pixels, inner: Rectangle, values: Values, kind: BoolArray | Non
     framed = np.concatenate([within[0], within[-1], within[:, 0], within[:, -1]]).mean()
     if framed < _FRAMED or within.mean() < _HALF:
         return None
-    outside = values.tell(_around(data, inner)) if kind is None else _around(kind, inner)
+    outside = tell(_around(data, inner))
     if outside.mean() > _OUTSIDE or not _ends_sharply(data, inner):
         return None
     where = _with_outline(data, inner)
     around = _around(data, where)
-    return Drawn(where, inner, values, bool(np.mean(around[1:] == around[:-1]) < _REPEATED), kind is not None)
+    return Drawn(where, inner, values, bool(np.mean(around[1:] == around[:-1]) < _REPEATED), is_extreme)
 
 
 def _with_outline(data: Pixels, inner: Rectangle) -> Rectangle:

@@ -112,13 +112,15 @@ def trimmed_covariance(differences: FloatArray, keep: float, *, least: float = 0
     dimension = differences.shape[1]
     covariance = np.diag((np.median(np.abs(differences), axis=0) / 0.6745) ** 2 + least**2)
     count = min(max(int(keep * len(differences)), dimension + 2), len(differences))
+    lengths = _lengths(differences, covariance)
     for _ in range(_TRIMMING_ROUNDS):
-        nearest = np.argpartition(_lengths(differences, covariance), count - 1)[:count]
-        covariance = differences[nearest].T @ differences[nearest] / count
-        covariance += 1e-9 * np.trace(covariance) * np.eye(dimension) + least**2 * np.eye(dimension)
-        covariance *= np.quantile(_lengths(differences, covariance), keep) / chdtri(dimension, 1 - keep)
-        covariance += least**2 * np.eye(dimension)
-    return covariance
+        own = differences[np.argpartition(lengths, count - 1)[:count]]
+        covariance = own.T @ own / count
+        covariance += (1e-9 * np.trace(covariance) + least**2) * np.eye(dimension)
+        lengths = _lengths(differences, covariance)
+    # In as wide an ellipsoid lies that part of Gaussian rows.
+    covariance *= np.quantile(lengths, keep) / chdtri(dimension, 1 - keep)
+    return covariance + least**2 * np.eye(dimension)
 
 
 def _lengths(rows: FloatArray, covariance: FloatArray) -> FloatArray:

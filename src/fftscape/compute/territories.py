@@ -26,7 +26,7 @@ _NEIGHBOURHOOD = 1.5
 _FARTHEST = 3.5
 _CELLS = 2
 # Places, along each axis, that are worked on at a time.
-_TILE = 128
+_TILE = 64
 # Weight of the mean over everywhere, which decides only far from a region.
 _FAR_WEIGHT = 0.02
 # A region may grow so far, in windows.
@@ -211,46 +211,46 @@ def local_distances(
     ndarray of float32, shape (region, y, x)
         Smaller is more alike; infinity where nothing was asked.
     """
-    values = values.astype(np.float32)
+    maps = np.ascontiguousarray(np.moveaxis(values, -1, 0), np.float32)
     cell = max(1, span[0] // _CELLS), max(1, span[1] // _CELLS)
-    cells = list(ordered(lambda inside: _cell_sums(values, inside, cell), insides))
-    far = [values[inside].mean(axis=0, dtype=np.float64).astype(np.float32) for inside in insides]
+    cells = list(ordered(lambda inside: _cell_sums(maps, inside, cell), insides))
+    sums = [own.sum(axis=(1, 2), dtype=np.float64) for own in cells]
+    far = [(_FAR_WEIGHT * own[:-1] / own[-1]).astype(np.float32) for own in sums]
     nearness = tuple(
         _nearness(length, size, _NEIGHBOURHOOD * steps)
-        for length, size, steps in zip(values.shape[:2], cell, span, strict=True)
+        for length, size, steps in zip(maps.shape[1:], cell, span, strict=True)
     )
-    everywhere = np.ones(values.shape[:2], bool) if wanted is None else wanted
-    distances = np.full((len(insides), *values.shape[:2]), np.inf, np.float32)
+    distances = np.full((len(insides), *maps.shape[1:]), np.inf, np.float32)
 
     def fill(tile: tuple[slice, slice]) -> None:
-        asked = everywhere[tile]
-        if not asked.any():
+        if wanted is not None and not wanted[tile].any():
             return
         (rows, near_rows), (columns, near_columns) = (
             _reached(all_near, part) for all_near, part in zip(nearness, tile, strict=True)
         )
-        own = values[tile][asked]
         for index in range(len(insides)):
             # The last one of the sums counts the places.
-            nearby = np.tensordot(rows, cells[index][near_rows, near_columns], (1, 0))
-            nearby = np.tensordot(nearby, columns, (1, 1)).transpose(0, 2, 1)[asked]
-            centre = nearby[..., :-1] + _FAR_WEIGHT * far[index]
-            centre /= nearby[..., -1:] + _FAR_WEIGHT
-            centre -= own
-            distances[index][tile][asked] = np.einsum("...i,...i->...", centre, centre)
+            nearby = rows @ cells[index][:, near_rows, near_columns] @ columns.T
+            centre = nearby[:-1]
+            centre += far[index][:, None, None]
+            centre /= nearby[-1] + np.float32(_FAR_WEIGHT)
+            centre -= maps[:, *tile]
+            np.einsum("dyx,dyx->yx", centre, centre, out=distances[index][tile])
+            if wanted is not None:
+                distances[index][tile][~wanted[tile]] = np.inf
 
-    for_each(fill, [(rows, columns) for rows in _tiles(values.shape[0]) for columns in _tiles(values.shape[1])])
+    for_each(fill, [(rows, columns) for rows in _tiles(maps.shape[1]) for columns in _tiles(maps.shape[2])])
     return distances
 
 
-def _cell_sums(values: npt.NDArray[np.float32], inside: BoolArray, cell: Span) -> npt.NDArray[np.float32]:
-    """Add up, in cells of a few places, the values of a region and, as the last map, its places."""
+def _cell_sums(maps: npt.NDArray[np.float32], inside: BoolArray, cell: Span) -> npt.NDArray[np.float32]:
+    """Add up, in cells of a few places, the values of a region in each map and, as the last one, its places."""
     y, x = np.nonzero(inside)
     rows, columns = -(-inside.shape[0] // cell[0]), -(-inside.shape[1] // cell[1])
     cells = y // cell[0] * columns + x // cell[1]
-    sums = [np.bincount(cells, direction, rows * columns) for direction in values[y, x].T]
+    sums = [np.bincount(cells, own[y, x], rows * columns) for own in maps]
     sums.append(np.bincount(cells, minlength=rows * columns))
-    return np.stack(sums, axis=-1, dtype=np.float32, casting="same_kind").reshape(rows, columns, -1)
+    return np.stack(sums, dtype=np.float32, casting="same_kind").reshape(-1, rows, columns)
 
 
 def _nearness(length: int, cell: int, sigma: float) -> npt.NDArray[np.float32]:

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.compute.kernel import kernel
 from fftscape.model.arrays import FloatArray
 from fftscape.model.settings import Scaling
 
@@ -28,6 +29,8 @@ _STREAK_MEDIAN = 13
 # whose waves run along the axis does not, nor what is faint beside the strongest value.
 _STREAK_HEIGHT, _STREAK_LENGTH, _FAINT = 0.3, 0.5, 0.03
 _MAD_TO_SIGMA = 1.4826
+# Part of the energy of a spectrum that changes no correlation by more than that.
+_NOTHING = 1e-7
 # Turns that correlate within this of the best one cannot be told from it; they are looked for this near (in
 # directions) to equal parts of half a turn.
 _EQUAL = 0.03
@@ -77,6 +80,13 @@ class Rings:
         return self.waves.conj()
 
     @cached_property
+    def n_orders(self) -> int:
+        """How many orders hold all but nothing of the waves: small windows know no fine directions."""
+        squares = np.sum(np.abs(self.waves) ** 2, axis=0)
+        beyond = np.cumsum(squares[::-1])[::-1]
+        return int(np.count_nonzero(beyond > _NOTHING * beyond[0]))
+
+    @cached_property
     def energies(self) -> FloatArray:
         """What each ring weighs in all, shape (ring,)."""
         return np.asarray(np.sum(self._weighted**2, axis=1))
@@ -112,8 +122,6 @@ def rings_of(spectrum: FloatArray, pixel_size: PixelSize, scaling: Scaling) -> R
     >>> float(rings.frequency[ring].round(2)), float(direction * 180 / N_DIRECTIONS)
     (0.25, 90.0)
     """
-    from scipy.ndimage import map_coordinates
-
     steps = frequency_steps(spectrum.shape, pixel_size)
     even = _without_streaks(_evenly_resolved(amplitudes(spectrum, scaling), steps))
     nyquist = min(0.5 / size for size in pixel_size)
@@ -121,7 +129,7 @@ def rings_of(spectrum: FloatArray, pixel_size: PixelSize, scaling: Scaling) -> R
     direction = np.arange(N_DIRECTIONS) * np.pi / N_DIRECTIONS
     y = -frequency[:, None] * np.sin(direction) / steps[0] + spectrum.shape[0] // 2
     x = frequency[:, None] * np.cos(direction) / steps[1] + spectrum.shape[1] // 2
-    values = map_coordinates(even, [y, x], order=3, mode="grid-wrap")
+    values = _interpolated(even, y, x)
     values -= np.median(values, axis=1, keepdims=True)
     scatter = _MAD_TO_SIGMA * np.median(np.abs(values), axis=1)
     cells = frequency**2 * RING_STEP * np.pi / N_DIRECTIONS / (steps[0] * steps[1])
@@ -223,11 +231,12 @@ def correlations(one: Rings, other: Rings, shifts: Iterable[int]) -> FloatArray:
     ndarray of float64, shape (shift, N_DIRECTIONS)
         See `correlation`.
     """
+    orders = max(one.n_orders, other.n_orders)
     waves, norms = [], []
     for shift in shifts:
         here, there = overlap(len(one.values), shift)
         norms.append(np.sqrt(one.energies[here].sum() * other.energies[there].sum()))
-        waves.append(np.einsum("ro,ro->o", one.mirrored_waves[here], other.waves[there]))
+        waves.append(np.einsum("ro,ro->o", one.mirrored_waves[here, :orders], other.waves[there, :orders]))
     weights = np.divide(1, norms, out=np.zeros(len(norms)), where=np.array(norms) > 0)
     return np.asarray(np.fft.irfft(waves, N_DIRECTIONS) * weights[:, None])
 
@@ -328,8 +337,6 @@ def turned(spectrum: FloatArray, angle: float, pixel_size: PixelSize) -> FloatAr
     >>> np.argwhere(turned(spectrum, 90, (1.0, 1.0)) > 0.9).tolist()
     [[2, 4], [6, 4]]
     """
-    from scipy.ndimage import map_coordinates
-
     steps = frequency_steps(spectrum.shape, pixel_size)
     middle = [n // 2 for n in spectrum.shape]
     up = -(np.arange(spectrum.shape[0]) - middle[0])[:, None] * steps[0]
@@ -337,7 +344,7 @@ def turned(spectrum: FloatArray, angle: float, pixel_size: PixelSize) -> FloatAr
     cos, sin = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     y = middle[0] - (cos * up - sin * right) / steps[0]
     x = middle[1] + (cos * right + sin * up) / steps[1]
-    out: FloatArray = map_coordinates(spectrum.astype(np.float64), [y, x], order=3, mode="grid-wrap")
+    out = _interpolated(spectrum.astype(np.float64), y, x)
     # A wave beyond the last frequency is not in the original; half a step is how far the last one reaches.
     out[(np.abs(y - middle[0]) * steps[0] * pixel_size[0] > 0.5 + 1e-9)
         | (np.abs(x - middle[1]) * steps[1] * pixel_size[1] > 0.5 + 1e-9)] = np.nan  # fmt: skip
@@ -365,6 +372,18 @@ def frequency_steps(shape: tuple[int, ...], pixel_size: PixelSize) -> tuple[floa
     (0.1, 0.1)
     """
     return 1 / (shape[0] * pixel_size[0]), 1 / (shape[1] * pixel_size[1])
+
+
+def _interpolated(values: FloatArray, y: FloatArray, x: FloatArray) -> FloatArray:
+    """Return the cubic spline through values on a grid, which goes on around its edges, at places between these."""
+    from scipy.ndimage import map_coordinates, spline_filter
+
+    if kernel is None:
+        return np.asarray(map_coordinates(values, [y, x], order=3, mode="grid-wrap"))
+    coefficients = np.ascontiguousarray(spline_filter(values, 3, mode="grid-wrap"))
+    out = np.empty(y.shape)
+    kernel.spline(coefficients, values.shape[1], np.ascontiguousarray(y), np.ascontiguousarray(x), out)
+    return out
 
 
 def _evenly_resolved(values: FloatArray, steps: tuple[float, float]) -> FloatArray:

@@ -199,8 +199,7 @@ def _axes(data: npt.NDArray[Any], grid: WindowGrid, scale: Scale) -> tuple[_Axis
 def _blocks(pixels: npt.NDArray[np.float32], size: tuple[int, int], lefts: IntArray) -> npt.NDArray[np.float32]:
     """Cut windows out of their rows of pixels, tapered, without their means; 0 where `lefts` is negative."""
     tapered = taper(size, "hann").astype(np.float32)
-    blocks = np.lib.stride_tricks.sliding_window_view(pixels, size[1], axis=1)[:, np.maximum(lefts, 0)]
-    blocks = np.ascontiguousarray(blocks.transpose(1, 0, 2))
+    blocks = np.stack([pixels[:, left : left + size[1]] for left in np.maximum(lefts, 0)])
     blocks -= np.tensordot(blocks, tapered / tapered.sum(), axes=2)[:, None, None]
     blocks *= tapered
     blocks[lefts < 0] = 0
@@ -214,12 +213,12 @@ def _on_axis(blocks: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.complex128
     # Of so few frequencies, a product with their waves is faster than a whole transform.
     phase = 2 * np.pi * np.outer(np.arange(width), np.arange(_BESIDE[1])) / width
     waves = np.concatenate([np.cos(phase), -np.sin(phase)], axis=1).astype(np.float32)
-    cosines, sines = np.split((blocks @ waves).astype(np.float64), 2, axis=2)
-    along = cosines + 1j * sines
-    transforms = np.fft.fft(along, axis=1)
+    cosines, sines = np.split(blocks @ waves, 2, axis=2)
+    transforms = np.fft.fft(cosines + 1j * sines, axis=1)
+    beside = transforms[:, :, _BESIDE[0] :]
+    power = (beside.real**2 + beside.imag**2).mean(axis=2, dtype=np.float64)
     # Both signs of the frequency across the lines, since a texture may lean to one side.
-    sides = [np.abs(transforms[:, sign * across, _BESIDE[0] :]) ** 2 for sign in (1, -1)]
-    return transforms[:, across, 0], np.mean(sides, axis=(0, 3))
+    return transforms[:, across, 0].astype(np.complex128), (power[:, across] + power[:, -across]) / 2
 
 
 def _strength(lines: _Axis) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.assignments import Assignment, across, coarse_span, interpolated, resampled
+from fftscape.compute.assignments import Assignment, across, coarse_span, nearest, resampled
 from fftscape.compute.executors import for_each, ordered
 from fftscape.compute.scores import leading_scores
 from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
@@ -233,27 +233,13 @@ def _draw(piece: Placed, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.f
     def fill(rows: slice) -> None:
         for start in range(rows.start, rows.stop, height):
             own = slice(start, min(start + height, rows.stop))
-            distances = interpolated(lines, grid.centres_y, np.arange(own.start, own.stop, dtype=float))
-            labels[own, columns], margin[own, columns] = _assigned(distances)
+            places = np.arange(own.start, own.stop, dtype=float)
+            labels[own, columns], margin[own, columns] = nearest(lines, grid.centres_y, places)
         release(labels)
         release(margin)
 
     starts = range(piece.rows.start, piece.rows.stop, _BAND)
     for_each(fill, [slice(start, min(start + _BAND, piece.rows.stop)) for start in starts])
-
-
-def _assigned(distances: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.float32]]:
-    """Return the nearest component of each pixel, and how much nearer it is than the second: 1 where it is alone."""
-    if len(distances) == 1:
-        return np.zeros(distances.shape[1:], np.int16), np.ones(distances.shape[1:], np.float32)
-    first, other = distances[:2]
-    labels = (other < first).astype(np.int16)
-    best, second = np.minimum(first, other), np.maximum(first, other)
-    for index, distance in enumerate(distances[2:], 2):
-        np.copyto(labels, np.int16(index), where=distance < best)
-        np.minimum(second, np.maximum(best, distance), out=second)
-        np.minimum(best, distance, out=best)
-    return labels, (second - best) / np.maximum(second + best, np.float32(1e-12))
 
 
 def _counted(labels: npt.NDArray[np.int16], band: slice, count: int) -> tuple[FloatArray, FloatArray]:

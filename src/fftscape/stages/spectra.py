@@ -22,6 +22,8 @@ from fftscape.model.settings import Backend, SpectraSettings
 # A window may be blank if so many of its pixels along each axis differ by no more than this part of their level.
 _PROBES = 4
 _NEARLY_EQUAL = 1e-3
+# Rows of windows that are looked at together.
+_PROBED_ROWS = 16
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -189,10 +191,12 @@ def _nearly_flat(data: npt.NDArray[Any], grid: WindowGrid, scale: Scale) -> Bool
     down, right = (np.linspace(0, length - 1, _PROBES).astype(int) for length in grid.size)
     columns = (grid.origins_x[:, None] + right).ravel()
     flat = np.empty(grid.shape, bool)
-    for row, origin in enumerate(grid.origins_y):
-        probes = scale.normalised(data[origin + down][:, columns]).reshape(_PROBES, len(grid.origins_x), _PROBES)
-        least, most = probes.min(axis=(0, 2)), probes.max(axis=(0, 2))
-        flat[row] = most - least <= _NEARLY_EQUAL * np.maximum(np.maximum(np.abs(least), np.abs(most)), 1)
+    for start in range(0, grid.shape[0], _PROBED_ROWS):
+        own = slice(start, start + _PROBED_ROWS)
+        rows = (grid.origins_y[own, None] + down).ravel()
+        probes = scale.normalised(data[rows[:, None], columns]).reshape(-1, _PROBES, len(grid.origins_x), _PROBES)
+        least, most = probes.min(axis=1).min(axis=2), probes.max(axis=1).max(axis=2)
+        flat[own] = most - least <= _NEARLY_EQUAL * np.maximum(np.maximum(np.abs(least), np.abs(most)), 1)
     return flat
 
 

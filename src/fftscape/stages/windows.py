@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from fftscape.compute.pixels import are_all
 from fftscape.model.arrays import BoolArray, IntArray
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.records import WindowGrid
@@ -213,7 +214,7 @@ def _spaced(origins: IntArray, distance: float) -> list[int]:
 
 
 def _windows_without_gaps(usable: BoolArray, size: Pair, origins_y: IntArray, origins_x: IntArray) -> BoolArray:
-    if usable.all():
+    if are_all(usable):
         return np.ones((len(origins_y), len(origins_x)), bool)
     valid = np.empty((len(origins_y), len(origins_x)), bool)
     for row, top in enumerate(origins_y):
