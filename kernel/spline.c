@@ -1,18 +1,20 @@
 /* Cubic splines on a grid that goes on around its edges, at places between the grid's points; float64. */
-#include <math.h>
-
 #include "task.h"
 
 /* Weights of the four points around a place, and where these lie on an axis of so many. */
 static void reached(double place, ptrdiff_t length, double *weights, ptrdiff_t *points)
 {
-    const double before = floor(place), t = place - before, rest = 1 - t;
+    const ptrdiff_t before = (ptrdiff_t)place - (place < 0);
+    const double t = place - (double)before, rest = 1 - t;
     weights[0] = rest * rest * rest / 6;
     weights[1] = (4 - 3 * t * t * (2 - t)) / 6;
     weights[2] = (4 - 3 * rest * rest * (2 - rest)) / 6;
     weights[3] = t * t * t / 6;
-    ptrdiff_t first = ((ptrdiff_t)before - 1) % length;
-    if (first < 0) first += length;
+    ptrdiff_t first = before - 1;
+    if (first < 0 || first >= length) { /* a division takes longer than all the rest */
+        first %= length;
+        if (first < 0) first += length;
+    }
     for (int k = 0; k < 4; k++) {
         points[k] = first;
         first = first + 1 == length ? 0 : first + 1;

@@ -24,7 +24,7 @@ from fftscape.stages.rank import (
     with_regions,
 )
 from fftscape.stages.references import on_grid
-from fftscape.stages.regions import find_regions
+from fftscape.stages.regions import evidence_in, find_regions
 from fftscape.stages.scan_lines import Lines, noisy_lines, without_lines
 from fftscape.stages.spectra import local_spectra, spectra_within, without_blank_windows
 from fftscape.stages.windows import packed, sparse_grid, survey_grid, thinned, window_grid, windows_of
@@ -216,9 +216,10 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
         quiet = without_lines(spectra, noisy())
     number = 0 if settings.rank.n_components == "auto" else settings.rank.n_components
     factorized = isinstance(spectra, LocalSpectra) and _are_of_the_result(grid, settings)
-    # Most of the search for regions is the work of one processor.
+    evidence = evidence_in(quiet, directions_above_noise(eigenvalues), settings.regions)
+    # Where that shows boundaries is the work of one processor.
     with aside(lambda: sampled_for(spectra, number, settings.factorization.seed), at_once=factorized) as sample:
-        regions = find_regions(quiet, directions_above_noise(eigenvalues), settings.regions)
+        regions = find_regions(quiet, evidence, settings.regions)
         return Survey(eigenvalues, regions, settings.rank, spectra, noisy(), sample() if factorized else None)
 
 

@@ -6,7 +6,7 @@ import pytest
 from fftscape.model.records import LocalSpectra
 from fftscape.model.settings import RegionSettings, SpectraSettings
 from fftscape.stages.references import mean_spectra, on_grid
-from fftscape.stages.regions import _by_area, find_regions
+from fftscape.stages.regions import _by_area, evidence_in, find_regions
 from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import survey_grid, window_grid
 
@@ -19,7 +19,11 @@ def survey_of(image, window=WINDOW) -> LocalSpectra:
 
 
 def regions_of(image, directions=2, settings=RegionSettings(), window=WINDOW):  # noqa: B008 (frozen)
-    return find_regions(survey_of(image, window), directions, settings)
+    return regions_in(survey_of(image, window), directions, settings)
+
+
+def regions_in(survey, directions=2, settings=RegionSettings()):  # noqa: B008 (frozen)
+    return find_regions(survey, evidence_in(survey, directions, settings), settings)
 
 
 def plane(shape=SHAPE):
@@ -135,7 +139,7 @@ def strokes(seed):
 def test_what_is_uneven_in_itself_is_one_structure_beside_what_is_not(seed):
     survey = survey_of(strokes(seed))
     truth = truth_of(plane()[1] > 200, survey)
-    regions = find_regions(survey, 3, RegionSettings())
+    regions = regions_in(survey, 3)
     assert regions.n_structures == 2
     assert np.mean((regions.labels == regions.labels[4, -1]) == truth) > 0.9
 
@@ -145,7 +149,7 @@ def test_windows_without_data_have_no_label():
     image = np.where(x > 150, grating(6, 20), grating(6, 80)) + noise()
     image[:60, 300:] = np.nan
     survey = survey_of(image)
-    regions = find_regions(survey, 2, RegionSettings())
+    regions = regions_in(survey)
     assert regions.n_structures == 2
     assert (regions.labels == -1).tolist() == (~survey.grid.valid).tolist()
     assert not (regions.core & ~survey.grid.valid).any()
@@ -158,7 +162,7 @@ def test_large_gaps_hold_no_structure(radius):
     crystal, two = grating(6, 20), np.where(x > 205, grating(6, 20), grating(6, 80))
     for image, count in ((noise(), 1), (crystal + noise(), 1), (two + noise(), 2)):
         survey = survey_of(np.where(outside, np.nan, image))
-        regions = find_regions(survey, 2, RegionSettings())
+        regions = regions_in(survey)
         assert regions.n_structures == count
         assert regions.core.any()
         assert not (regions.core & ~survey.grid.valid).any()
@@ -195,7 +199,7 @@ def test_regions_carried_to_another_grid_and_their_mean_spectra():
     survey = survey_of(image)
     grid = window_grid(np.ones(SHAPE, bool), WINDOW, (13, 17))
     spectra = local_spectra(image, grid, SpectraSettings())
-    regions = on_grid(find_regions(survey, 2, RegionSettings()), survey.grid, grid)
+    regions = on_grid(regions_in(survey), survey.grid, grid)
     assert regions.labels.shape == grid.shape
     sides = regions.labels == 0
     assert sides[:, grid.centres_x > 160].all()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -179,14 +181,25 @@ def local_maxima(spectrum: FloatArray) -> npt.NDArray[np.bool_]:
     [[2, 4]]
     """
     highest = np.ones(spectrum.shape, bool)
+    around = _going_on(spectrum, 1)
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            neighbour = np.roll(spectrum, (dy, dx), axis=(0, 1))
             if (dy, dx) < (0, 0):
-                highest &= spectrum > neighbour
+                highest &= spectrum > around(dy, dx)
             elif (dy, dx) > (0, 0):
-                highest &= spectrum >= neighbour
+                highest &= spectrum >= around(dy, dx)
     return highest
+
+
+def _going_on(spectrum: FloatArray, reach: int) -> Callable[[int, int], FloatArray]:
+    """Return what gives the values so many points before each one, (y, x), in a spectrum that goes on at its edges."""
+    height, width = spectrum.shape
+    padded = np.pad(spectrum, reach, mode="wrap")
+
+    def shifted(dy: int, dx: int) -> FloatArray:
+        return padded[reach - dy : reach - dy + height, reach - dx : reach - dx + width]
+
+    return shifted
 
 
 def _one_of_each_pair(shape: tuple[int, ...]) -> BoolArray:
@@ -202,10 +215,10 @@ def _one_of_each_pair(shape: tuple[int, ...]) -> BoolArray:
 def _surroundings(spectrum: FloatArray) -> FloatArray:
     """Level around each point: the mean of the valleys on both sides, in the direction where it is highest."""
     highest = np.full(spectrum.shape, -np.inf)
+    around = _going_on(spectrum, max(_VALLEY))
     for dy, dx in _DIRECTIONS:
         before, after = (
-            np.min([np.roll(spectrum, (sign * k * dy, sign * k * dx), axis=(0, 1)) for k in _VALLEY], axis=0)
-            for sign in (1, -1)
+            reduce(np.minimum, (around(sign * k * dy, sign * k * dx) for k in _VALLEY)) for sign in (1, -1)
         )
         np.maximum(highest, (before + after) / 2, out=highest)
     return highest

@@ -37,8 +37,8 @@ _BLOCK = 2
 _CONTINUOUS = 3.0
 
 
-def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -> Regions:
-    """Find the structures, how many they are and where.
+def evidence_in(survey: Spectra, n_directions: int, settings: RegionSettings) -> Evidence | None:
+    """Gather what tells of structures.
 
     Parameters
     ----------
@@ -48,6 +48,28 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
     n_directions : int
         Number of directions in which spectra differ by more than noise does. A few more are
         looked at in any case: what many neighbouring windows share may show nowhere else.
+    settings : RegionSettings
+        With the seed.
+
+    Returns
+    -------
+    Evidence or None
+        None where there is nothing to see, or too little to tell.
+    """
+    if _is_blank(survey) or not is_enough(survey):
+        return None
+    return gathered(survey, n_directions, settings.seed)
+
+
+def find_regions(survey: Spectra, evidence: Evidence | None, settings: RegionSettings) -> Regions:
+    """Find the structures, how many they are and where.
+
+    Parameters
+    ----------
+    survey : Spectra
+        See `evidence_in`.
+    evidence : Evidence or None
+        What was found in the survey.
     settings : RegionSettings
         Thresholds.
 
@@ -66,12 +88,9 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
     are boundaries and go up in their neighbours; (7) regions divided whose spectra fall into
     groups that meet abruptly.
     """
+    if evidence is None:
+        return _undivided(survey, confidence=1.0 if _is_blank(survey) else None)
     valid = survey.grid.valid
-    if not survey.rows(sample_of(survey, _A_FEW)).any():
-        return _undivided(survey, confidence=1.0)
-    if not is_enough(survey):
-        return _undivided(survey, confidence=None)
-    evidence = gathered(survey, n_directions, settings.seed)
     trials = _trials(evidence, settings)
     labels = _by_area(trials[len(trials) // 2], valid)
     numbers = [int(division.max()) + 1 for division in trials]
@@ -88,6 +107,10 @@ def find_regions(survey: Spectra, n_directions: int, settings: RegionSettings) -
         alternatives=tuple(others),
         continuous=tuple(int(index) for index in np.flatnonzero(variation > _CONTINUOUS)),
     )
+
+
+def _is_blank(survey: Spectra) -> bool:
+    return not survey.rows(sample_of(survey, _A_FEW)).any()
 
 
 def _by_area(labels: IntArray, valid: BoolArray) -> IntArray:

@@ -303,10 +303,10 @@ def _uncertainty(one: Rings, other: Rings, angle: float, shift: int) -> float:
     """Return the standard uncertainty of a turn from what the turned component does not explain of the other one."""
     here, there = overlap(len(one.values), shift)
     cells = one.cells[here, None]
-    order = np.arange(N_DIRECTIONS // 2 + 1)
+    order = np.arange(one.n_orders)
     # Directions run over half a turn, so that order k has 2 k periods in a whole one.
     # Waves are of values times the roots of the cells, and so is all that is made of them.
-    waves = one.waves[here] * np.exp(-2j * order * np.radians(angle))
+    waves = one.waves[here, : len(order)] * np.exp(-2j * order * np.radians(angle))
     moved = np.fft.irfft(waves, N_DIRECTIONS, axis=1)
     slope = np.fft.irfft(waves * (2j * order), N_DIRECTIONS, axis=1)
     target = other.values[there] * np.sqrt(cells)
@@ -349,10 +349,7 @@ def _any_missing(one: Rings, other: Rings, spots: FloatArray, angle: float, stre
 
 def _highest(values: FloatArray, rows: FloatArray, directions: FloatArray, reach: FloatArray) -> FloatArray:
     """Return the highest value around each place; `reach` is relative to its frequency."""
-    highest = np.full(len(rows), -np.inf)
-    for along in (-1.0, -0.5, 0.0, 0.5, 1.0):
-        for across in (-1.0, -0.5, 0.0, 0.5, 1.0):
-            row = np.clip(np.rint(rows + along * reach / RING_STEP), 0, len(values) - 1).astype(int)
-            column = np.rint((directions + across * np.degrees(reach)) / _DEGREES).astype(int)
-            np.maximum(highest, values[row, column % N_DIRECTIONS], out=highest)
-    return highest
+    around = np.linspace(-1, 1, 5)[:, None]
+    row = np.clip(np.rint(rows + around * reach / RING_STEP), 0, len(values) - 1).astype(int)
+    column = np.rint((directions + around * np.degrees(reach)) / _DEGREES).astype(int) % N_DIRECTIONS
+    return np.asarray(values[row[:, None], column].max(axis=(0, 1)))

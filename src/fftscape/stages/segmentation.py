@@ -244,13 +244,18 @@ def _draw(piece: Placed, labels: npt.NDArray[np.int16], margin: npt.NDArray[np.f
 
 def _counted(labels: npt.NDArray[np.int16], band: slice, count: int) -> tuple[FloatArray, FloatArray]:
     """Count each component's pixels in a band of rows, and their borders, those with the next row included."""
-    inside = labels[band]
+    inside, width = labels[band], labels.shape[1]
     areas = np.array([np.count_nonzero(inside == index) for index in range(count)], float)
     borders = np.zeros(count)
-    below = labels[band.start + 1 : band.stop + 1]
-    for one, other in ((below, labels[band.start : band.start + len(below)]), (inside[:, 1:], inside[:, :-1])):
-        differ = np.flatnonzero(one != other)
-        ends = np.stack([one.ravel()[differ], other.ravel()[differ]])
+    # With the next row, both as they lie in memory, each pixel has its neighbours one and `width` further on.
+    pixels = labels[band.start : band.stop + 1].ravel()
+    beside, below = (
+        np.flatnonzero(pixels[: last - apart] != pixels[apart:last])
+        for apart, last in ((1, inside.size), (width, pixels.size))
+    )
+    beside = beside[(beside + 1) % width > 0]  # not the end of a row and the beginning of the next one
+    for first, apart in ((beside, 1), (below, width)):
+        ends = np.stack([pixels[first], pixels[first + apart]])
         for side in ends[:, (ends >= 0).all(axis=0)]:
             borders += np.bincount(side, minlength=count)
     release(labels)
