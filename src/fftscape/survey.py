@@ -16,11 +16,12 @@ from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scre
 from fftscape.model.settings import Backend, Pair, RankSettings, Settings, SpectraSettings, merged
 from fftscape.stages.factorization import Sample, sampled_for
 from fftscape.stages.rank import (
-    compute_scree,
     directions_above_noise,
     doubted,
     null_eigenvalues,
+    scree_of,
     unsure,
+    variation_of,
     with_regions,
 )
 from fftscape.stages.references import on_grid
@@ -212,11 +213,14 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     spectra = ground.spectra(grid, spectra_settings)
     # Spectra leave no processor idle, the few products of a scree plot do.
     with aside(lambda: noisy_lines(ground.image.data, grid, ground.centred)) as noisy:
-        eigenvalues = scree_beside_noise(spectra, merged(settings, {"rank": {"n_components": "auto"}}).rank)
+        own_number = merged(settings, {"rank": {"n_components": "auto"}}).rank
+        eigenvalues, directions = _scree_and_directions(spectra, own_number)
         quiet = without_lines(spectra, noisy())
     number = 0 if settings.rank.n_components == "auto" else settings.rank.n_components
     factorized = isinstance(spectra, LocalSpectra) and _are_of_the_result(grid, settings)
-    evidence = evidence_in(quiet, directions_above_noise(eigenvalues), settings.regions)
+    # Few windows tell in which directions to look at many.
+    start = directions if len(directions) and not noisy() else None
+    evidence = evidence_in(quiet, directions_above_noise(eigenvalues), settings.regions, start)
     # Where that shows boundaries is the work of one processor.
     with aside(lambda: sampled_for(spectra, number, settings.factorization.seed), at_once=factorized) as sample:
         regions = find_regions(quiet, evidence, settings.regions)
@@ -247,6 +251,11 @@ def scree_beside_noise(spectra: Spectra, settings: RankSettings) -> Scree:
     Scree
         By the rule of the settings.
     """
+    return _scree_and_directions(spectra, settings)[0]
+
+
+def _scree_and_directions(spectra: Spectra, settings: RankSettings) -> tuple[Scree, FloatArray]:
+    """Return the scree plot, and the directions in which the windows vary, shape (direction, feature)."""
     sparse = sparse_grid(spectra.grid)
     most = _most(sparse)
     # Noise is the same everywhere, so that of many windows needs only as large an image as holds those looked at.
@@ -258,7 +267,8 @@ def scree_beside_noise(spectra: Spectra, settings: RankSettings) -> Scree:
     )  # fmt: skip
     chosen = thinned(sparse, most)
     own = LocalSpectra(spectra.rows(windows_of(chosen, spectra.grid)), chosen, spectra.settings)
-    return compute_scree(own, _noise_eigenvalues(noise), settings)
+    variation = variation_of(own, settings)
+    return scree_of(variation, _noise_eigenvalues(noise), settings), variation.directions
 
 
 @dataclass(frozen=True)

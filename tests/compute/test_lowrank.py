@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fftscape.compute.lowrank import low_rank, singular_values_squared
+from fftscape.compute.lowrank import leading, low_rank
 
 
 @pytest.fixture(scope="module", params=[(400, 150), (150, 400)], ids=["tall", "wide"])
@@ -26,21 +26,21 @@ def test_leading_triplets_are_those_of_the_svd(matrix):
 @pytest.mark.parametrize("limit", [0, 10_000], ids=["krylov", "exact"])
 def test_squared_singular_values(matrix, limit):
     expected = np.linalg.svd(matrix.astype(np.float64), compute_uv=False)[:20] ** 2
-    found = singular_values_squared(matrix, 20, exact_limit=limit)
+    found = leading(matrix, 20, exact_limit=limit).squares
     np.testing.assert_allclose(found, expected, rtol=0.003 if limit == 0 else 1e-6)
     np.testing.assert_allclose(found[:5], expected[:5], rtol=1e-4)
 
 
 def test_many_decades_survive():
     values = np.diag(10.0 ** -np.arange(0, 6)).astype(np.float32)
-    np.testing.assert_allclose(singular_values_squared(values, 6), 10.0 ** (-2.0 * np.arange(6)), rtol=1e-5)
+    np.testing.assert_allclose(leading(values, 6).squares, 10.0 ** (-2.0 * np.arange(6)), rtol=1e-5)
 
 
 def test_a_matrix_with_fewer_directions_than_asked():
     matrix = np.outer(np.arange(1.0, 6), np.arange(1.0, 4)).astype(np.float32)
     part = low_rank(matrix, 10)
     np.testing.assert_allclose(part.basis @ part.coefficients, matrix, rtol=1e-5)
-    assert singular_values_squared(matrix, 10).shape == (3,)
+    assert leading(matrix, 10).squares.shape == (3,)
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def is_enough(survey: Spectra) -> bool:
     return min(survey.shape) >= 2 * _MOST_DIRECTIONS and bool(_differences(grid.valid.astype(float), grid))
 
 
-def gathered(survey: Spectra, n_directions: int, seed: int) -> Evidence:
+def gathered(survey: Spectra, n_directions: int, seed: int, start: FloatArray | None = None) -> Evidence:
     """Gather the evidence.
 
     Parameters
@@ -111,6 +111,8 @@ def gathered(survey: Spectra, n_directions: int, seed: int) -> Evidence:
         looked at in any case: what many neighbouring windows share may show nowhere else.
     seed : int
         Seed of the search for leading directions.
+    start : ndarray, shape (direction, feature), optional
+        Directions to begin that search with, see `leading_scores`.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def gathered(survey: Spectra, n_directions: int, seed: int) -> Evidence:
         Scores, their change and how to score other spectra.
     """
     count = min(max(n_directions, 1) + _EXTRA_DIRECTIONS, _MOST_DIRECTIONS)
-    scores = leading_scores(survey, count, seed=seed)
+    scores = leading_scores(survey, count, seed=seed, start=start)
     field, to_noise_units = _field(scores, survey)
     return Evidence(
         field,

@@ -13,6 +13,8 @@ from fftscape.model.arrays import FloatArray
 EXACT_LIMIT = 1500
 _OVERSAMPLING = 10
 _POWER_STEPS = 4
+# And from directions of a matrix that is alike.
+_STEPS_ON = 3
 # Values of noise lie close together: so many directions for each have them to a part in a hundred, the first ones much
 # closer. More steps of a narrower block come closer with as many of them; products with a few columns are slow.
 _DIRECTIONS_EACH, _NARROW = 6, 24
@@ -45,7 +47,23 @@ class LowRank:
         return LowRank(np.ascontiguousarray(self.basis[:, :rank]), self.coefficients[:rank])
 
 
-def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int = _POWER_STEPS) -> LowRank:
+@dataclass(frozen=True, eq=False)
+class Leading:
+    """The strongest directions of a matrix.
+
+    Parameters
+    ----------
+    squares : ndarray of float64, shape (r,)
+        Squared singular values, largest first.
+    directions : ndarray of float64, shape (r, column)
+        Right singular vectors; none where only the squares were worked out.
+    """
+
+    squares: FloatArray
+    directions: FloatArray
+
+
+def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, start: FloatArray | None = None) -> LowRank:
     """Approximate a matrix by its leading `rank` singular triplets.
 
     Block Krylov iteration with skinny products (Musco and Musco, NeurIPS 2015); the products run
@@ -59,8 +77,8 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int =
         Number of triplets wanted; fewer come back where the matrix has no more, but at least one.
     seed : int
         Seed of the random starting block.
-    power_steps : int
-        Products with the matrix and its transpose; more of them separate values that lie closer together.
+    start : ndarray, shape (direction, column), optional
+        Directions to start from instead, at least `rank`: those of a matrix like this one.
 
     Returns
     -------
@@ -74,20 +92,30 @@ def low_rank(matrix: FloatArray, rank: int, *, seed: int = 0, power_steps: int =
     >>> bool(np.allclose(part.basis @ part.coefficients, a))
     True
     """
-    basis, coefficients = _krylov(matrix, min(rank, *matrix.shape) + _OVERSAMPLING, seed, power_steps)
+    if start is None:
+        block = min(rank, *matrix.shape) + _OVERSAMPLING
+        basis, coefficients = _krylov(matrix, _random_block(matrix, block, _POWER_STEPS, seed), _POWER_STEPS)
+    else:
+        basis, coefficients = _krylov(matrix, start.T.astype(matrix.dtype), _STEPS_ON)
     if not len(coefficients):  # a matrix of zeros has any direction
         return LowRank(np.eye(matrix.shape[0], 1), np.zeros((1, matrix.shape[1])))
     turned = np.linalg.eigh(coefficients @ coefficients.T)[1][:, ::-1][:, :rank]
     return LowRank(basis @ turned, turned.T @ coefficients)
 
 
-def _krylov(matrix: FloatArray, block: int, seed: int, power_steps: int) -> tuple[FloatArray, FloatArray]:
-    """Return an orthonormal basis, shape (row, direction), that holds the leading directions, and the matrix in it."""
-    if power_steps * block > min(matrix.shape):  # one step over all directions is as little work, and exact
-        block = min(matrix.shape)
-    most = min(power_steps * block, *matrix.shape)
+def _random_block(matrix: FloatArray, width: int, power_steps: int, seed: int) -> FloatArray:
+    if power_steps * width > min(matrix.shape):  # one step over all directions is as little work, and exact
+        width = min(matrix.shape)
+    return np.random.default_rng(seed).standard_normal((matrix.shape[1], width)).astype(matrix.dtype)
+
+
+def _krylov(matrix: FloatArray, right: FloatArray, power_steps: int) -> tuple[FloatArray, FloatArray]:
+    """Return an orthonormal basis, shape (row, direction), that holds the leading directions, and the matrix in it.
+
+    `right` are directions to start from, shape (column, direction).
+    """
+    most = min(power_steps * right.shape[1], *matrix.shape)
     basis, coefficients = np.empty((matrix.shape[0], most)), np.empty((most, matrix.shape[1]))
-    right = np.random.default_rng(seed).standard_normal((matrix.shape[1], block)).astype(matrix.dtype)
     count = 0
     for _ in range(power_steps):
         left = _orthonormal(_times(matrix, right), basis[:, :count])[:, : most - count]
@@ -100,10 +128,8 @@ def _krylov(matrix: FloatArray, block: int, seed: int, power_steps: int) -> tupl
     return basis[:, :count], coefficients[:count]
 
 
-def singular_values_squared(
-    matrix: FloatArray, count: int, *, seed: int = 0, exact_limit: int = EXACT_LIMIT
-) -> FloatArray:
-    """Return the `count` largest squared singular values, largest first.
+def leading(matrix: FloatArray, count: int, *, seed: int = 0, exact_limit: int = EXACT_LIMIT) -> Leading:
+    """Return the `count` largest squared singular values and, where they were iterated for, their directions.
 
     Parameters
     ----------
@@ -119,22 +145,24 @@ def singular_values_squared(
 
     Returns
     -------
-    ndarray of float64, shape (count,)
-        The values.
+    Leading
+        Values and directions.
 
     Examples
     --------
-    >>> singular_values_squared(np.diag([3.0, 1.0, 2.0]), 2).round(6).tolist()
+    >>> leading(np.diag([3.0, 1.0, 2.0]), 2).squares.round(6).tolist()
     [9.0, 4.0]
     """
     if min(matrix.shape) <= exact_limit:
-        values = np.linalg.eigvalsh(_gram(matrix))[::-1][:count]
-        return np.asarray(np.maximum(values, 0))
-    _, coefficients = _krylov(matrix, _NARROW, seed, -(-_DIRECTIONS_EACH * count // _NARROW))
+        squares = np.linalg.eigvalsh(_gram(matrix))[::-1][:count]
+        return Leading(np.maximum(squares, 0), np.empty((0, matrix.shape[1])))
+    steps = -(-_DIRECTIONS_EACH * count // _NARROW)
+    _, coefficients = _krylov(matrix, _random_block(matrix, _NARROW, steps, seed), steps)
     if not len(coefficients):
-        return np.zeros(1)
-    values = np.linalg.eigvalsh(coefficients @ coefficients.T)[::-1][:count]
-    return np.asarray(np.maximum(values, 0))
+        return Leading(np.zeros(1), np.empty((0, matrix.shape[1])))
+    squares, turned = (part[..., ::-1][..., :count] for part in np.linalg.eigh(coefficients @ coefficients.T))
+    lengths = np.sqrt(np.maximum(squares, np.finfo(float).tiny))
+    return Leading(np.maximum(squares, 0), turned.T @ coefficients / lengths[:, None])
 
 
 def _parts(count: int) -> list[slice]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fftscape.compute.blocks import products, sample_of
+from fftscape.compute.executors import for_each, ordered
 from fftscape.compute.lowrank import low_rank
 from fftscape.compute.whitening import WHITENING_FLOOR, column_means, flattened
 from fftscape.model.arrays import FloatArray
@@ -14,6 +15,8 @@ from fftscape.model.records import Spectra
 
 # Windows from which directions are learned; neighbouring windows overlap and repeat each other.
 _ENOUGH_WINDOWS = 2500
+# Rows that are worked on at a time, whose sum is as good in float32.
+_ROWS = 256
 _TINY = 1e-12
 _OVERSAMPLING = 6
 _TRIMMING_ROUNDS = 8
@@ -46,7 +49,7 @@ class Scores:
         return _coordinates(readings, self.axes, self.centre)
 
 
-def leading_scores(spectra: Spectra, count: int, *, seed: int) -> Scores:
+def leading_scores(spectra: Spectra, count: int, *, seed: int, start: FloatArray | None = None) -> Scores:
     """Find the directions in which spectra differ most, and where each spectrum lies along them.
 
     Parameters
@@ -57,6 +60,8 @@ def leading_scores(spectra: Spectra, count: int, *, seed: int) -> Scores:
         Number of directions.
     seed : int
         Seed of the iteration.
+    start : ndarray, shape (direction, feature), optional
+        Directions in which some of these spectra, divided by their mean, differ most: the iteration begins there.
 
     Returns
     -------
@@ -66,13 +71,31 @@ def leading_scores(spectra: Spectra, count: int, *, seed: int) -> Scores:
     sample = spectra.rows(sample_of(spectra, _ENOUGH_WINDOWS))
     mean = column_means(sample)
     mean += WHITENING_FLOOR * mean.max()
-    sample = flattened(sample, mean)
-    centre = column_means(sample)
-    sample -= centre.astype(sample.dtype)
-    part = low_rank(sample, count + _OVERSAMPLING, seed=seed)
+    flat, centre = _centred(sample, mean)
+    rank = count + _OVERSAMPLING
+    start = None if start is None or len(start) < rank else start[:rank]
+    part = low_rank(flat, rank, seed=seed, start=start)
     axes = np.linalg.svd(part.coefficients, full_matrices=False)[2][:count]
     values = _coordinates(products(spectra, _readers(axes, mean)), axes, centre)
     return Scores(values, axes, mean, centre)
+
+
+def _centred(sample: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Flatten spectra and take out their mean, shape (feature,), which is returned, too."""
+    flat = np.empty_like(sample)
+    parts = [slice(start, start + _ROWS) for start in range(0, len(sample), _ROWS)]
+
+    def flatten(rows: slice) -> FloatArray:
+        flat[rows] = flattened(sample[rows], mean)
+        return np.asarray(flat[rows].sum(axis=0))
+
+    centre = np.sum(list(ordered(flatten, parts)), axis=0, dtype=np.float64) / len(sample)
+
+    def centred(rows: slice) -> None:
+        flat[rows] -= centre.astype(flat.dtype)
+
+    for_each(centred, parts)
+    return flat, np.asarray(centre)
 
 
 def _readers(axes: FloatArray, mean: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fftscape.compute.lowrank import singular_values_squared
+from fftscape.compute.lowrank import leading
 from fftscape.compute.whitening import WHITENING_FLOOR, column_means
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree
@@ -27,6 +27,26 @@ _WORTH_A_LOOK = 1.15
 _DISAGREEING = 0.5
 # The elbow is looked for among this many leading eigenvalues, as electron microscopists do.
 _ELBOW_POINTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Variation:
+    """How much spectra vary, and how.
+
+    Parameters
+    ----------
+    eigenvalues : ndarray of float64, shape (direction,)
+        Largest first.
+    total : float
+        Sum of all of them, be they computed or not.
+    directions : ndarray of float64, shape (direction, feature)
+        In which the spectra vary, in units of the mean of each feature where the rule divides by it; none where only
+        the eigenvalues were worked out.
+    """
+
+    eigenvalues: FloatArray
+    total: float
+    directions: FloatArray
 
 
 @dataclass(frozen=True)
@@ -51,7 +71,12 @@ def null_eigenvalues(noise: LocalSpectra, settings: RankSettings) -> FloatArray:
     ndarray of float64
         Largest first.
     """
-    return _whitened_eigenvalues(noise, settings)[0]
+    return _whitened(noise, settings).eigenvalues
+
+
+def variation_of(spectra: LocalSpectra, settings: RankSettings) -> Variation:
+    """Work out how spectra vary, as the rule looks at them; parameters as in `compute_scree`."""
+    return _VARIATIONS[settings.rule](spectra, settings)
 
 
 def compute_scree(spectra: LocalSpectra, null: FloatArray | None, settings: RankSettings) -> Scree:
@@ -81,7 +106,12 @@ def compute_scree(spectra: LocalSpectra, null: FloatArray | None, settings: Rank
     the uncentred eigenvalues and the point farthest below the line through the first and last
     of them in a logarithmic plot (Satopaa et al., ICDCS Workshops 2011).
     """
-    eigenvalues, total = _EIGENVALUES[settings.rule](spectra, settings)
+    return scree_of(variation_of(spectra, settings), null, settings)
+
+
+def scree_of(variation: Variation, null: FloatArray | None, settings: RankSettings) -> Scree:
+    """Choose the number of components by how spectra vary; other parameters as in `compute_scree`."""
+    eigenvalues, total = variation.eigenvalues, variation.total
     null_values = None if settings.rule == "elbow" or null is None else null[: len(eigenvalues)]
     choice = _CHOICES[settings.rule](eigenvalues, null_values, settings)
     rule: str = settings.rule
@@ -103,22 +133,21 @@ def compute_scree(spectra: LocalSpectra, null: FloatArray | None, settings: Rank
     )
 
 
-def _whitened_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
+def _whitened(spectra: LocalSpectra, settings: RankSettings) -> Variation:
     mean = column_means(spectra.values)
     floor = WHITENING_FLOOR * float(mean.max())
     values = spectra.values * (1 / np.maximum(mean + floor, np.finfo(np.float32).tiny)).astype(np.float32)
     values -= column_means(values).astype(np.float32)
     # Centring takes one direction away, which would show as an eigenvalue of zero.
     degrees = max(len(values) - 1, 1)
-    largest = singular_values_squared(
-        values, min(_count(settings), degrees), seed=settings.seed, exact_limit=_FEW_DIRECTIONS
-    )
-    return largest / degrees, _energy(values) / degrees
+    found = leading(values, min(_count(settings), degrees), seed=settings.seed, exact_limit=_FEW_DIRECTIONS)
+    return Variation(found.squares / degrees, _energy(values) / degrees, found.directions)
 
 
-def _uncentred_eigenvalues(spectra: LocalSpectra, settings: RankSettings) -> tuple[FloatArray, float]:
+def _uncentred(spectra: LocalSpectra, settings: RankSettings) -> Variation:
     values, degrees = spectra.values, len(spectra.values)
-    return singular_values_squared(values, _count(settings), seed=settings.seed) / degrees, _energy(values) / degrees
+    found = leading(values, _count(settings), seed=settings.seed)
+    return Variation(found.squares / degrees, _energy(values) / degrees, found.directions)
 
 
 def _count(settings: RankSettings) -> int:
@@ -324,10 +353,10 @@ def _counted(indices: tuple[int, ...]) -> str:
     return f"components {', '.join(names[:-1])} and {names[-1]}"
 
 
-_EIGENVALUES: Mapping[Rule, Callable[[LocalSpectra, RankSettings], tuple[FloatArray, float]]] = {
-    "regions": _whitened_eigenvalues,
-    "noise-null": _whitened_eigenvalues,
-    "elbow": _uncentred_eigenvalues,
+_VARIATIONS: Mapping[Rule, Callable[[LocalSpectra, RankSettings], Variation]] = {
+    "regions": _whitened,
+    "noise-null": _whitened,
+    "elbow": _uncentred,
 }
 _CHOICES: Mapping[Rule, Callable[[FloatArray, FloatArray | None, RankSettings], _Choice]] = {
     "regions": _above_noise,

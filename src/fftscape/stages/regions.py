@@ -37,7 +37,9 @@ _BLOCK = 2
 _CONTINUOUS = 3.0
 
 
-def evidence_in(survey: Spectra, n_directions: int, settings: RegionSettings) -> Evidence | None:
+def evidence_in(
+    survey: Spectra, n_directions: int, settings: RegionSettings, start: FloatArray | None = None
+) -> Evidence | None:
     """Gather what tells of structures.
 
     Parameters
@@ -50,6 +52,8 @@ def evidence_in(survey: Spectra, n_directions: int, settings: RegionSettings) ->
         looked at in any case: what many neighbouring windows share may show nowhere else.
     settings : RegionSettings
         With the seed.
+    start : ndarray, shape (direction, feature), optional
+        Directions in which some of these spectra, divided by their mean, differ most.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def evidence_in(survey: Spectra, n_directions: int, settings: RegionSettings) ->
     """
     if _is_blank(survey) or not is_enough(survey):
         return None
-    return gathered(survey, n_directions, settings.seed)
+    return gathered(survey, n_directions, settings.seed, start)
 
 
 def find_regions(survey: Spectra, evidence: Evidence | None, settings: RegionSettings) -> Regions:
