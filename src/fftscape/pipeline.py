@@ -305,6 +305,7 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord
         spots = to_full_plane(purest, grid.size)
         with aside(lambda: found.turns_of_means() or _turns(purest, spectra, image)) as turns:
             peaks = find_peaks(spots, image.pixel_size, image.unit, spectra=settings.spectra, settings=settings.peaks)
+            same = turns()
         unknown = np.full(len(factors), np.nan)
         if not result.converged:
             notes.warn(
@@ -334,9 +335,9 @@ def _assemble(found: _Found, settings: Settings, notes: Notes) -> AnalysisRecord
             notes=tuple(notes.sentences),
         )
     if not settings.rotation.tolerant:
-        return replace(analysis, notes=(*analysis.notes, *said(turns())))
+        return replace(analysis, notes=(*analysis.notes, *said(same)))
     references = to_full_plane(purest if found.means is None else found.means, grid.size)
-    return joined(analysis, turns(), orientation_map(spectra, references, _owner(found), image.pixel_size))
+    return joined(analysis, same, orientation_map(spectra, references, _owner(found), image.pixel_size))
 
 
 def _owner(found: _Found) -> IntArray:

@@ -152,20 +152,85 @@ def test_aside_goes_on_while_the_caller_does(no_limit_left):
         assert result() == 5
 
 
-@pytest.mark.parametrize(("threads", "at_a_time"), [(2, 1), (3, 3)])
-def test_aside_spreads_its_work_over_more_than_two_threads(no_limit_left, threads, at_a_time):
+@pytest.mark.parametrize(("threads", "is_waited_for", "at_a_time"), [(2, False, 1), (2, True, 2), (3, False, 3)])
+def test_what_goes_on_aside_is_spread_over_threads_that_have_nothing_else_to_do(
+    no_limit_left, threads, is_waited_for, at_a_time
+):
     limit_threads(threads)
-    began = threading.Event()
+    began, ended = threading.Event(), threading.Event()
 
     def work():
         began.set()
-        return threading.get_ident(), most_at_a_time()
+        found = threading.get_ident(), most_at_a_time()
+        ended.set()
+        return found
 
     with aside(work) as result:
-        assert began.wait(10)
+        assert began.wait(PATIENCE)
+        assert is_waited_for or ended.wait(PATIENCE)
         thread, most = result()
     assert thread != threading.get_ident()
     assert most == at_a_time
+
+
+def test_results_that_two_threads_share_come_in_order(no_limit_left):
+    limit_threads(2)
+    began, by = threading.Event(), {}
+
+    def square(number):
+        by[number] = threading.get_ident()
+        time.sleep(0.002 * (number % 3))
+        return number * number
+
+    def work():
+        began.set()
+        time.sleep(0.05)
+        return list(ordered(square, iter(range(21))))
+
+    with aside(work) as result:
+        assert began.wait(PATIENCE)
+        assert result() == [number * number for number in range(21)]
+    assert set(by) == set(range(21))
+    assert set(by.values()) == {threading.get_ident(), by[0]} != {threading.get_ident()}
+
+
+@pytest.mark.parametrize("error", [LookupError, KeyboardInterrupt])
+def test_what_fails_in_the_thread_that_helps_reaches_it(no_limit_left, error):
+    limit_threads(2)
+    began, caller = threading.Event(), threading.get_ident()
+
+    def fail(number):
+        time.sleep(0.002)
+        if threading.get_ident() == caller:
+            raise error(number)
+
+    def work():
+        began.set()
+        time.sleep(0.05)
+        for_each(fail, range(20))
+
+    with pytest.raises(error), aside(work) as result:
+        assert began.wait(PATIENCE)
+        result()
+    with aside(lambda: 7) as result:  # and both go on
+        assert result() == 7
+
+
+def test_who_has_not_begun_is_not_waited_for(no_limit_left):
+    limit_threads(2)
+    began, may_end, ran = threading.Event(), threading.Event(), []
+
+    def work():
+        began.set()
+        return may_end.wait(PATIENCE)
+
+    with aside(work) as result:
+        assert began.wait(PATIENCE)
+        with aside(lambda: ran.append(True)):
+            pass
+        may_end.set()
+        assert result()
+    assert not ran
 
 
 def test_of_two_threads_one_goes_on_aside_and_the_other_is_the_callers(no_limit_left):

@@ -13,6 +13,8 @@ from functools import cache
 from itertools import chain, islice
 from typing import Protocol, TypeVar
 
+from fftscape.compute.companion import Companion
+
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
@@ -106,12 +108,12 @@ def ordered(
     """
     count = n_threads or _threads()
     if count == 1 or _is_inside():
-        yield from map(function, pieces)
+        yield from _companion.shared(function, pieces) if _companion.is_here else map(function, pieces)
         return
     waiting = iter(pieces)
     for piece in waiting:
         # Of two threads, one is at work aside: this one does what it can until that one has ended.
-        if not (_threads() == 2 and _aside.is_busy):
+        if not (_threads() == 2 and _companion.is_busy):
             waiting = chain([piece], waiting)
             break
         yield function(piece)
@@ -133,7 +135,8 @@ def aside(function: Callable[[], Result], *, at_once: bool = True) -> Iterator[C
     """Call a function in a thread of its own while the caller goes on with something else.
 
     Where there is one thread only, it is called when its result is asked for. Of two, one does what goes on aside, one
-    function after the other, and the caller what is asked for before its turn; more are a pool for all.
+    function after the other, and the caller what is asked for before its turn; who waits for a function does every
+    second one of its pieces. More threads are a pool for all.
 
     Parameters
     ----------
@@ -159,38 +162,16 @@ def aside(function: Callable[[], Result], *, at_once: bool = True) -> Iterator[C
         return
     context = copy_context()
     if _threads() == 2:
-        future = _aside.submit(lambda: context.run(function))
+        future = _companion.submit(lambda: context.run(function))
         try:
-            yield cache(lambda: function() if future.cancel() else future.result())
+            yield cache(lambda: function() if future.cancel() else _helped(future).result())
         finally:
-            future.cancel()
-            wait([future])
+            # What is cancelled has ended, though it counts as done only when its turn comes.
+            if not future.cancel():
+                _helped(future)
         return
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(context.run, function).result
-
-
-class _Aside:
-    """The one thread of two that does what goes on aside, and whether it does."""
-
-    def __init__(self) -> None:
-        self.is_busy = False
-        self._pool: ThreadPoolExecutor | None = None
-
-    def submit(self, function: Callable[[], Result]) -> Future[Result]:
-        """Let it call a function when it has done what came before."""
-        self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="fftscape_aside", initializer=_enter_pool)
-        return self._pool.submit(self._called, function)
-
-    def _called(self, function: Callable[[], Result]) -> Result:
-        self.is_busy = True
-        try:
-            return function()
-        finally:
-            self.is_busy = False
-
-
-_aside = _Aside()
 
 
 class Elsewhere(Protocol):
@@ -248,6 +229,13 @@ def serially() -> Iterator[None]:
         _pool.is_inside = before
 
 
+def _helped(future: Future[Result]) -> Future[Result]:
+    """Wait for the other one of two threads, and do some of its pieces."""
+    with serially():
+        _companion.wait_for(future)
+    return future
+
+
 def _enter_pool() -> None:
     _pool.is_inside = True
 
@@ -272,10 +260,14 @@ def _workers(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, thread_name_prefix="fftscape", initializer=_enter_pool)
 
 
+# Of two threads the one that does what goes on aside.
+_companion = Companion(_enter_pool)
+
+
 def _forget_threads() -> None:
-    global _aside
+    global _companion
     _workers.cache_clear()
-    _aside = _Aside()
+    _companion = Companion(_enter_pool)
 
 
 if hasattr(os, "register_at_fork"):  # threads do not live on in a child

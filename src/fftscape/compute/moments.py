@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.compute.pixels import Scale
+from fftscape.compute.executors import for_each
+from fftscape.compute.pixels import Scale, are_all
 from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.records import WindowGrid
+
+# Rows of pixels that are measured at a time.
+_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +89,22 @@ def cell_moments(
     ([[2.0, 5.0]], [[5.0, 25.0]])
     """
     origins = [_side_by_side(along, step) for along, step in zip(part, cell, strict=True)]
-    rows, columns = (slice(int(first[0]), int(first[-1]) + step) for first, step in zip(origins, cell, strict=True))
-    shape = len(origins[0]), cell[0], len(origins[1]), cell[1]
-    known = np.asarray(usable[rows, columns].reshape(shape).all(axis=(1, 3)))
-    values = scale.normalised(pixels[rows, columns]).reshape(shape)
-    mean = values.mean(axis=(1, 3))
-    square = np.einsum("yixj,yixj->yx", values, values) / np.float32(cell[0] * cell[1])
+    columns = slice(int(origins[1][0]), int(origins[1][-1]) + cell[1])
+    mean, square = np.empty((2, len(origins[0]), len(origins[1])), np.float32)
+    all_known = are_all(usable)
+    known = np.full(mean.shape, all_known)
+
+    def measure(own: slice) -> None:
+        rows = slice(int(origins[0][own][0]), int(origins[0][own][-1]) + cell[0])
+        shape = -1, cell[0], len(origins[1]), cell[1]
+        values = scale.normalised(pixels[rows, columns]).reshape(shape)
+        mean[own] = values.mean(axis=(1, 3))
+        square[own] = np.einsum("yixj,yixj->yx", values, values) / np.float32(cell[0] * cell[1])
+        if not all_known:
+            known[own] = usable[rows, columns].reshape(shape).all(axis=(1, 3))
+
+    at_once = max(1, _ROWS // cell[0])
+    for_each(measure, [slice(start, start + at_once) for start in range(0, len(mean), at_once)])
     return Moments(WindowGrid(cell, cell, origins[0], origins[1], pixels.shape[:2], known), mean, square)
 
 
