@@ -209,9 +209,13 @@ def test_what_fails_in_the_thread_that_helps_reaches_it(no_limit_left, error):
         time.sleep(0.05)
         for_each(fail, range(20))
 
-    with pytest.raises(error), aside(work) as result:
-        assert began.wait(PATIENCE)
-        result()
+    def asked_for():
+        with aside(work) as result:
+            assert began.wait(PATIENCE)
+            return result()
+
+    with pytest.raises(error):
+        asked_for()
     with aside(lambda: 7) as result:  # and both go on
         assert result() == 7
 
