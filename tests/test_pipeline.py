@@ -258,6 +258,7 @@ def test_what_is_no_image_is_refused(data, reason):
         ({"n_components": 2.5}, "n_components"),
         ({"preset": "best"}, "preset must be one of"),
         ({"preset": "published", "settings": Settings()}, "not both"),
+        ({"settings": {"rank": {"n_components": 2}}}, "settings must be a Settings, not dict"),
     ],
 )
 def test_wrong_settings_are_named(scene, arguments, reason):

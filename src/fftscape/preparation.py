@@ -158,6 +158,11 @@ def resolve_settings(
     """
     if preset is not None and settings is not None:
         raise InvalidSettingError("Give either preset or settings, not both: settings already carry their preset.")
+    if settings is not None and not isinstance(settings, Settings):
+        raise InvalidSettingError(
+            f"settings must be a Settings, not {type(settings).__name__}; "
+            "fftscape.model.settings makes one of plain values: merged(Settings(), {...})."
+        )
     if preset is not None and preset not in PRESETS:
         raise InvalidSettingError(f"preset must be one of {', '.join(PRESETS)}, not {preset!r}.")
     base = settings if settings is not None else PRESETS[preset or "default"]
