@@ -1,10 +1,10 @@
 /*
- * The arithmetic of fftscape/compute/transform.py, fits.py, sweeps.py, assignments.py, groups.py and turning.py in one go, in cache and
- * with vector instructions.
+ * The arithmetic of some modules of fftscape/compute in one go, in cache and most of it with vector instructions: that of
+ * transform.py, fits.py, sweeps.py, assignments.py, groups.py and turning.py.
  *
  * One build serves old and new processors: spectra.h, fit.h, sweep.h, nearest.h and settle.h are compiled for each kind of
- * vectors, and the widest that the processor has is taken. Where there is no compiler, or one without vectors, nothing is built, and NumPy
- * and SciPy do the work.
+ * vectors, and the widest that the processor has is taken. Where there is no compiler, or one without vectors, nothing is
+ * built, and NumPy and SciPy do the work.
  */
 #define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
@@ -30,13 +30,19 @@ typedef struct {
     int lanes;
 } Given;
 
+/* Tell whether a buffer begins where no number of its kind can. */
+static int misplaced(const Given *given)
+{
+    for (int i = 0; given->sizes[i]; i++)
+        if ((uintptr_t)given->buffers[i].buf % (uintptr_t)(given->sizes[i] - '0')) return 1;
+    return 0;
+}
+
 /* Do the work unless something is amiss, and let go of the buffers. */
 static PyObject *done(Given *given, const char *misfit, const void *task, Work *by_4, Work *by_8)
 {
     int failed = 0;
     if (!misfit && given->lanes != 4 && given->lanes != most_lanes()) misfit = "lanes";
-    for (int i = 0; given->sizes[i]; i++)
-        if ((uintptr_t)given->buffers[i].buf % (uintptr_t)(given->sizes[i] - '0')) misfit = "an address";
     if (misfit) PyErr_Format(PyExc_ValueError, "%s does not fit the other arguments", misfit);
     else {
         Work *work = given->lanes == 8 ? by_8 : by_4;
@@ -55,7 +61,9 @@ static PyObject *done(Given *given, const char *misfit, const void *task, Work *
 #else
 #define BY_8(work) work##_by_4
 #endif
-#define DONE(given, misfit, task, work) done(given, misfit, task, work##_by_4, BY_8(work))
+/* Where the buffers lie is looked at before anything is read from them. */
+#define FITTING(given, misfit) (misplaced(given) ? "an address" : (misfit))
+#define DONE(given, misfit, task, work) done(given, FITTING(given, misfit), task, work##_by_4, BY_8(work))
 
 enum { PIXELS, TOPS, LEFTS, PLACES, TAPER_Y, TAPER_X, MEAN_Y, MEAN_X, WEIGHTS, OUT };
 
@@ -209,7 +217,7 @@ static const char *settle_sized(SettleTask *task, const Py_buffer *b)
     task->n_points = b[COLUMNS_IN].len / exact / task->n_dimensions;
     task->n_trials = b[CENTRES].len / exact / task->n_dimensions / task->n_centres;
     if (task->n_points < 1 || b[COLUMNS_IN].len != task->n_points * task->n_dimensions * exact) return "columns";
-    if (b[CENTRES].len != task->n_trials * task->n_centres * task->n_dimensions * exact) return "centres";
+    if (task->n_trials < 1 || b[CENTRES].len != task->n_trials * task->n_centres * task->n_dimensions * exact) return "centres";
     task->columns = b[COLUMNS_IN].buf, task->centres = b[CENTRES].buf;
     return NULL;
 }
@@ -252,7 +260,7 @@ static PyObject *at_places(PyObject *module, PyObject *arguments)
     (void)module;
     if (!PyArg_ParseTuple(arguments, "y*ny*y*w*:spline", &b[SPLINE], &task.width, &b[PLACES_Y], &b[PLACES_X], &b[VALUES]))
         return NULL;
-    return done(&given, spline_sized(&task, b), &task, spline, spline);
+    return done(&given, FITTING(&given, spline_sized(&task, b)), &task, spline, spline);
 }
 
 static PyMethodDef METHODS[] = {

@@ -438,3 +438,12 @@ def test_structures_between_the_windows_are_said():
     with pytest.warns(OddImageWarning, match="1 of the structures lie between the windows"):
         analysis = fs.analyze(image, window=32, step=(224, 288))
     assert analysis.n_components == 2
+
+
+def test_an_image_with_fewer_directions_than_labels_look_at():
+    y, x = np.mgrid[:256, :256]
+    image = np.where(x < 128, (y // 4) % 2, (x // 4) % 2).astype(np.uint8)
+    found = fs.analyze(image, window=64, step=16)
+    assert found.n_components == 2
+    sides = found.labels[64:-64]
+    assert len(np.unique(sides[:, :100])) == len(np.unique(sides[:, -100:])) == 1

@@ -173,6 +173,22 @@ def test_what_goes_on_aside_is_spread_over_threads_that_have_nothing_else_to_do(
     assert most == at_a_time
 
 
+@pytest.mark.parametrize("how", ["serially", "n_threads=1"])
+def test_what_is_to_be_done_by_one_thread_is_not_shared(no_limit_left, how):
+    limit_threads(2)
+    began = threading.Event()
+
+    def work():
+        began.set()
+        time.sleep(0.05)
+        with serially() if how == "serially" else nullcontext():
+            return most_at_a_time(**({} if how == "serially" else {"n_threads": 1}))
+
+    with aside(work) as result:
+        assert began.wait(PATIENCE)
+        assert result() == 1
+
+
 def test_results_that_two_threads_share_come_in_order(no_limit_left):
     limit_threads(2)
     began, by = threading.Event(), {}

@@ -266,6 +266,7 @@ def settle_arguments(**changed):
         ("n_dimensions", 0),
         ("n_dimensions", 3),
         ("centres", np.ones(5)),
+        ("centres", np.ones(0)),
         ("n_centres", 0),
         ("n_centres", 3),
         ("columns", np.ones(81, np.uint8)[1:].view(np.float64)),

@@ -99,3 +99,27 @@ def test_the_seed_decides_the_last_digits(matrix):
     assert one.basis.tobytes() == same.basis.tobytes()
     assert one.coefficients.tobytes() == same.coefficients.tobytes()
     assert one.basis.tobytes() != other.basis.tobytes()
+
+
+def test_directions_are_those_of_numpys_svd_and_go_on_where_an_alike_matrix_began(matrix):
+    found = leading(matrix, 6, exact_limit=10)
+    right = np.linalg.svd(matrix.astype(float), full_matrices=False)[2][:6]
+    np.testing.assert_allclose(np.linalg.norm(found.directions, axis=1), 1, rtol=1e-6)
+    assert np.linalg.norm(found.directions @ right.T, axis=0).min() > 0.999
+    part = low_rank(matrix, 4, start=found.directions)
+    np.testing.assert_allclose(
+        np.linalg.norm(part.coefficients, axis=1) ** 2, leading(matrix, 4, exact_limit=10**6).squares, rtol=1e-3
+    )
+
+
+def test_matrices_of_few_and_unlike_rows_have_no_directions_twice():
+    rng = np.random.default_rng(0)
+    for _ in range(60):
+        rank = int(rng.integers(1, 8))
+        rows = rng.standard_normal((rank, 700)) * 10.0 ** rng.uniform(-6, 3, (rank, 1))
+        matrix = np.zeros((600, 700), np.float32)
+        matrix[rng.choice(600, rank, replace=False)] = rows
+        found = leading(matrix, 10, exact_limit=100)
+        total = float(np.sum(matrix.astype(float) ** 2))
+        assert found.squares.sum() == pytest.approx(total, rel=1e-3)
+        np.testing.assert_allclose(np.linalg.norm(found.directions, axis=1), 1, rtol=1e-3)

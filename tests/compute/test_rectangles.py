@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fftscape.compute.rectangles import Values, _long_runs, _rows_with_runs
+from fftscape.compute.rectangles import Values, _long_runs, _rows_with_runs, drawn_rectangles
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint16, np.int16, np.int32, np.uint32, np.int64, np.float32])
@@ -40,3 +40,8 @@ def test_no_row_with_a_long_run_is_passed_over(least, width):
 
 def _longest(row):
     return max(map(len, "".join("x" if flag else " " for flag in row).split()), default=0)
+
+
+def test_an_image_smaller_than_a_rectangle_holds_none():
+    pixels = np.random.default_rng(0).normal(size=(12, 12))
+    assert [drawn_rectangles(pixels, least) for least in (20, 41)] == [[], []]

@@ -138,7 +138,9 @@ def nearest(
     if kernel is None or count == 1 or width < LANES:
         return _nearest(interpolated(lines, centres, places))
     labels, margin = np.empty((len(places), width), np.int16), np.empty((len(places), width), np.float32)
-    kernel.nearest(np.ascontiguousarray(lines), count, width, _positions(places, centres), labels, margin, LANES)
+    kernel.nearest(
+        np.ascontiguousarray(lines, np.float32), count, width, _positions(places, centres), labels, margin, LANES
+    )
     return labels, margin
 
 

@@ -89,13 +89,14 @@ class Companion:
         future: Future[Result] = Future()
 
         def work() -> None:
-            if not future.set_running_or_notify_cancel():
-                return
             try:
+                if not future.set_running_or_notify_cancel():
+                    return
                 # As in a thread of its own, which knows nothing of where the caller's work is done.
                 future.set_result(Context().run(function, piece))
             except BaseException as error:
-                future.set_exception(error)
+                if not future.done():  # it may come at any time, after the result, too
+                    future.set_exception(error)
                 if not isinstance(error, Exception):  # an interruption is the caller's
                     raise
 

@@ -108,7 +108,8 @@ def ordered(
     """
     count = n_threads or _threads()
     if count == 1 or _is_inside():
-        yield from _companion.shared(function, pieces) if _companion.is_here else map(function, pieces)
+        shares = n_threads is None and _companion.is_here and not _is_serial()
+        yield from _companion.shared(function, pieces) if shares else map(function, pieces)
         return
     waiting = iter(pieces)
     for piece in waiting:
@@ -221,12 +222,12 @@ def spread(function: Callable[[Piece], Result], pieces: Iterable[Piece]) -> Iter
 @contextmanager
 def serially() -> Iterator[None]:
     """Let work inside be done by this thread alone."""
-    before = _is_inside()
-    _pool.is_inside = True
+    before = _is_serial()
+    _pool.is_serial = True
     try:
         yield
     finally:
-        _pool.is_inside = before
+        _pool.is_serial = before
 
 
 def _helped(future: Future[Result]) -> Future[Result]:
@@ -247,7 +248,11 @@ def is_alone() -> bool:
 
 def _is_inside() -> bool:
     """Tell whether this thread is one of a pool, or does serially what it does."""
-    return bool(getattr(_pool, "is_inside", False))
+    return bool(getattr(_pool, "is_inside", False)) or _is_serial()
+
+
+def _is_serial() -> bool:
+    return bool(getattr(_pool, "is_serial", False))
 
 
 def _threads() -> int:

@@ -15,14 +15,16 @@ _OVERSAMPLING = 10
 _POWER_STEPS = 4
 # And from directions of a matrix that is alike.
 _STEPS_ON = 3
-# Values of noise lie close together: so many directions for each have them to a part in a hundred, the first ones much
-# closer. More steps of a narrower block come closer with as many of them; products with a few columns are slow.
+# Values of noise lie close together: so many directions for each have them to some parts in a hundred, the first ones
+# much closer. More steps of a narrower block come closer with as many of them; products with a few columns are slow.
 _DIRECTIONS_EACH, _NARROW = 6, 24
 # Rows that are multiplied at a time: always the same ones, so that sums do not depend on the number of threads.
 _ROWS = 512
 # Columns that add less than this, in squares, to what the others span are a mixture of these.
 _DEPENDENT = 1e-11
 _NOTHING_NEW = 1e-10
+# So much is left of a column when it is made orthogonal a second time, unless rounding was left the first time.
+_STILL_NEW = 0.1
 # Columns that are converted to float64 at a time, to keep the copy small.
 _GRAM_COLUMNS = 1024
 
@@ -56,7 +58,7 @@ class Leading:
     squares : ndarray of float64, shape (r,)
         Squared singular values, largest first.
     directions : ndarray of float64, shape (r, column)
-        Right singular vectors; none where only the squares were worked out.
+        Right singular vectors, of those that are more than rounding; none where only the squares were worked out.
     """
 
     squares: FloatArray
@@ -141,7 +143,7 @@ def leading(matrix: FloatArray, count: int, *, seed: int = 0, exact_limit: int =
         Seed of the iteration that is used for matrices too large for the exact way.
     exact_limit : int
         Largest smaller side for which they are computed exactly, to the precision of `matrix`; beyond it, values that
-        lie close together are up to a part in a hundred too small.
+        lie close together are up to three parts in a hundred too small.
 
     Returns
     -------
@@ -156,13 +158,14 @@ def leading(matrix: FloatArray, count: int, *, seed: int = 0, exact_limit: int =
     if min(matrix.shape) <= exact_limit:
         squares = np.linalg.eigvalsh(_gram(matrix))[::-1][:count]
         return Leading(np.maximum(squares, 0), np.empty((0, matrix.shape[1])))
-    steps = -(-_DIRECTIONS_EACH * count // _NARROW)
+    steps = max(_POWER_STEPS, -(-_DIRECTIONS_EACH * count // _NARROW))
     _, coefficients = _krylov(matrix, _random_block(matrix, _NARROW, steps, seed), steps)
     if not len(coefficients):
         return Leading(np.zeros(1), np.empty((0, matrix.shape[1])))
     squares, turned = (part[..., ::-1][..., :count] for part in np.linalg.eigh(coefficients @ coefficients.T))
-    lengths = np.sqrt(np.maximum(squares, np.finfo(float).tiny))
-    return Leading(np.maximum(squares, 0), turned.T @ coefficients / lengths[:, None])
+    known = squares > np.finfo(float).eps * squares[0]
+    directions = turned.T[known] @ coefficients / np.sqrt(squares[known])[:, None]
+    return Leading(np.maximum(squares, 0), directions)
 
 
 def _parts(count: int) -> list[slice]:
@@ -204,13 +207,13 @@ def _orthonormal(columns: FloatArray, basis: FloatArray) -> FloatArray:
     """Make columns orthonormal and orthogonal to a basis; what depends on others is left out.
 
     In float64 (float32 loses the small directions of a Krylov basis), and twice, since the first
-    time leaves what rounding makes of small differences.
+    time leaves what rounding makes of small differences: a column that loses most of its length again was nothing else.
     """
-    for _ in range(2):
+    for least in (_NOTHING_NEW, _STILL_NEW):
         before = np.linalg.norm(columns, axis=0)
         columns = columns - basis @ (basis.T @ columns)
         lengths = np.linalg.norm(columns, axis=0)
-        new = lengths > _NOTHING_NEW * before
+        new = lengths > least * before
         columns = columns[:, new] / lengths[new]
         values, vectors = np.linalg.eigh(columns.T @ columns)
         kept = values > _DEPENDENT * values.max(initial=0)

@@ -29,7 +29,7 @@ _STREAK_MEDIAN = 13
 # whose waves run along the axis does not, nor what is faint beside the strongest value.
 _STREAK_HEIGHT, _STREAK_LENGTH, _FAINT = 0.3, 0.5, 0.03
 _MAD_TO_SIGMA = 1.4826
-# Part of the energy of a spectrum that changes no correlation by more than that.
+# Part of the energy of a spectrum that changes no correlation, and no uncertainty, by anything that can be seen.
 _NOTHING = 1e-7
 # Turns that correlate within this of the best one cannot be told from it; they are looked for this near (in
 # directions) to equal parts of half a turn.

@@ -166,7 +166,7 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
         sigma = _SMOOTHING * grid.span[0], _SMOOTHING * grid.span[1]
         values[..., direction] = gaussian_filter(values[..., direction], sigma, mode="nearest")
 
-    for_each(smooth, range(directions))
+    for_each(smooth, range(values.shape[-1]))  # there may be fewer than were asked for
     values = values @ whitening(_covariance_within(values, insides)).astype(np.float32)
     near = within_reach(labels, count, span, _REACH)
     wanted = np.logical_or.reduce([*insides, near.sum(axis=0) > 1])
