@@ -77,7 +77,7 @@ def in_order(labels: IntArray) -> IntArray:
     Parameters
     ----------
     labels : ndarray of int
-        Any numbers.
+        Not negative; as much memory is taken as the largest one is large.
 
     Returns
     -------
@@ -89,8 +89,11 @@ def in_order(labels: IntArray) -> IntArray:
     >>> in_order(np.array([7, 7, 2, 7])).tolist()
     [0, 0, 1, 0]
     """
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    return np.asarray(np.argsort(np.argsort(first))[inverse].reshape(labels.shape))
+    flat = labels.ravel()
+    first = np.full(int(flat.max()) + 1, flat.size)
+    # Of several values for one place the last one stays, and these run backwards.
+    first[flat[::-1]] = np.arange(flat.size)[::-1]
+    return np.asarray(np.argsort(np.argsort(first, kind="stable"))[labels])
 
 
 def _descended(height: FloatArray) -> IntArray:

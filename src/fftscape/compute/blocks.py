@@ -23,6 +23,8 @@ _HEIGHTS = 2
 _MOST_VALUES = 1 << 24
 # Windows of which a mean is as good as that of more.
 _ENOUGH_FOR_MEANS = 4000
+# Columns of a product that BLAS works on at a time.
+_AT_A_TIME = 4
 # Windows of a sample that are worked on at a time.
 _SAMPLED = 1000
 # A sample of them holds no more values than this, be they as long as they may.
@@ -100,9 +102,12 @@ def products(spectra: Spectra, matrix: FloatArray) -> FloatArray:
     ndarray of float64, shape (window, column)
         In the order of the windows.
     """
-    out = np.empty((spectra.shape[0], matrix.shape[1]))
-    for windows, result in mapped(lambda block, _: block.times(matrix), spectra):
-        out[windows] = result
+    count = matrix.shape[1]
+    # BLAS takes a few columns at a time, and longer for what is left than for as many.
+    padded = np.pad(matrix, ((0, 0), (0, -count % _AT_A_TIME)))
+    out = np.empty((spectra.shape[0], count))
+    for windows, result in mapped(lambda block, _: block.times(padded), spectra):
+        out[windows] = result[:, :count]
     return out
 
 

@@ -6,11 +6,14 @@ cells or brush strokes: spectra change as much within as between them. Groups of
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 
 from fftscape.compute.brightness import same_but_brightness
 from fftscape.compute.clouds import Cloud, apart, contrast
 from fftscape.compute.evidence import Evidence, Field
+from fftscape.compute.executors import for_each
 from fftscape.compute.groups import grouped
 from fftscape.compute.territories import thickness
 from fftscape.model.arrays import BoolArray, IntArray
@@ -39,6 +42,10 @@ class Groups:
     def __init__(self, field: Field, seed: int) -> None:
         self._field, self._seed = field, seed
         self._known: dict[tuple[bytes, int], IntArray] = {}
+
+    def look_in(self, regions: list[BoolArray], counts: tuple[int, ...]) -> None:
+        """Put the places of each region into each of these numbers of groups, all at a time."""
+        for_each(lambda asked: self.of(*asked), list(product(regions, counts)))
 
     def of(self, inside: BoolArray, count: int) -> IntArray:
         """Put the places of a region into so many groups 0, 1, ...; -1 outside."""
@@ -89,6 +96,8 @@ def subdivided(
     # Without a direction that stands above the noise there is nothing to fall into groups.
     waiting = list(range(int(labels.max()) + 1)) if evidence.n_directions else []
     labels = labels.copy()
+    # Most regions are in one piece, and no number of parts is spared.
+    groups.look_in([labels == region for region in waiting], _PART_NUMBERS)
     while waiting and labels.max() + 1 < _MOST_REGIONS:
         region = waiting.pop()
         for count in _PART_NUMBERS:

@@ -8,6 +8,7 @@ the next as structures do.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from fftscape.compute.executors import ordered
 from fftscape.compute.half_plane import half_plane_weights
 from fftscape.compute.pixels import Scale, scale_of
-from fftscape.compute.tapers import taper
+from fftscape.compute.tapers import profile
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.mapped import release
 from fftscape.model.records import LocalSpectra, Spectra, WindowGrid
@@ -34,6 +35,8 @@ _SLOW, _SLOWEST = 0.25, 3
 _EVERYWHERE = 1 / 3
 # A lattice without any noise has hardly any power beside it; so small a part of its own is the taper's leakage.
 _LEAKAGE = 1e-2
+# Of a window's energy, well above what rounding makes of an image without any noise.
+_ROUNDING = 1e-12
 # So few neighbours say nothing.
 _FEWEST_PAIRS = 6
 _TINY = 1e-30
@@ -177,14 +180,21 @@ def _axes(data: npt.NDArray[Any], grid: WindowGrid, scale: Scale) -> tuple[_Axis
     """Transform windows that hardly overlap along rows and along columns, one row of windows at a time."""
     rows, columns = (np.arange(0, length, span) for length, span in zip(grid.shape, grid.span, strict=True))
     valid = grid.valid[np.ix_(rows, columns)]
+    height, width = grid.size
     found: tuple[list[_Row], list[_Row]] = ([], [])
 
     def work(index: int) -> tuple[_Row, _Row]:
         top = grid.origins_y[rows[index]]
-        pixels = scale.normalised(data[top : top + grid.size[0]])
-        blocks = _blocks(pixels, grid.size, np.where(valid[index], grid.origins_x[columns], -1))
+        pixels = scale.normalised(data[top : top + height])
+        blocks = _blocks(pixels, width, np.where(valid[index], grid.origins_x[columns], -1))
         release(data)
-        return _on_axis(blocks), _on_axis(blocks.transpose(0, 2, 1))
+        rounding = _ROUNDING * np.einsum("ynx,ynx->n", blocks, blocks)
+        along_rows = (blocks.reshape(-1, width) @ _waves(width)).view(np.complex64)
+        along_columns = (blocks.reshape(height, -1).T @ _waves(height)).view(np.complex64)
+        return (
+            _on_axis(along_rows.reshape(height, len(columns), -1).swapaxes(0, 1), rounding),
+            _on_axis(along_columns.reshape(len(columns), width, -1), rounding),
+        )
 
     for own in ordered(work, range(len(rows))):
         for parts, part in zip(found, own, strict=True):
@@ -196,29 +206,41 @@ def _axes(data: npt.NDArray[Any], grid: WindowGrid, scale: Scale) -> tuple[_Axis
     return _Axis(rows_axis, rows_beside, valid), along_columns
 
 
-def _blocks(pixels: npt.NDArray[np.float32], size: tuple[int, int], lefts: IntArray) -> npt.NDArray[np.float32]:
-    """Cut windows out of their rows of pixels, tapered, without their means; 0 where `lefts` is negative."""
-    tapered = taper(size, "hann").astype(np.float32)
-    blocks = np.stack([pixels[:, left : left + size[1]] for left in np.maximum(lefts, 0)])
-    blocks -= np.tensordot(blocks, tapered / tapered.sum(), axes=2)[:, None, None]
-    blocks *= tapered
-    blocks[lefts < 0] = 0
+def _blocks(pixels: npt.NDArray[np.float32], width: int, lefts: IntArray) -> npt.NDArray[np.float32]:
+    """Cut windows out of their rows of pixels, shape (y, window, x), near their means; 0 where `lefts` is negative."""
+    blocks = np.stack([pixels[:, left : left + width] for left in np.maximum(lefts, 0)], axis=1)
+    # A constant shows at none of the frequencies looked at, but would cost digits.
+    blocks -= blocks[len(blocks) // 2].mean(axis=1, keepdims=True)
+    blocks[:, lefts < 0] = 0
     return blocks
 
 
-def _on_axis(blocks: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.complex128], FloatArray]:
-    """Return transforms on the axis and mean power beside it, both of shape (window, frequency across the lines)."""
-    height, width = blocks.shape[1:]
-    across = np.arange(max(_SLOWEST, round(_SLOW * height / 2)), height // 2)
-    # Of so few frequencies, a product with their waves is faster than a whole transform.
-    phase = 2 * np.pi * np.outer(np.arange(width), np.arange(_BESIDE[1])) / width
-    waves = np.concatenate([np.cos(phase), -np.sin(phase)], axis=1).astype(np.float32)
-    cosines, sines = np.split(blocks @ waves, 2, axis=2)
-    transforms = np.fft.fft(cosines + 1j * sines, axis=1)
-    beside = transforms[:, :, _BESIDE[0] :]
-    power = (beside.real**2 + beside.imag**2).mean(axis=2, dtype=np.float64)
+@lru_cache(maxsize=4)
+def _waves(length: int) -> npt.NDArray[np.float32]:
+    """Return what turns a tapered line into its transform at the few frequencies looked at: a product is faster.
+
+    Shape (place, 2 * frequency), real parts and imaginary ones side by side.
+    """
+    phase = 2 * np.pi * np.outer(np.arange(length), [0, *range(*_BESIDE)]) / length
+    return (profile(length, "hann")[:, None] * np.exp(-1j * phase)).astype(np.complex64).view(np.float32)
+
+
+def _on_axis(
+    along: npt.NDArray[np.complex64], rounding: npt.NDArray[np.float32]
+) -> tuple[npt.NDArray[np.complex128], FloatArray]:
+    """Return transforms on the axis and mean power beside it, both of shape (window, frequency across the lines).
+
+    `along` are transforms along the lines, shape (window, line, frequency), on the axis first; power that is less than
+    each window's `rounding` may be nothing else.
+    """
+    length = along.shape[1]
+    across = np.arange(max(_SLOWEST, round(_SLOW * length / 2)), length // 2)
+    fade = profile(length, "hann").astype(np.float32)[:, None]
+    transforms = np.fft.fft(along * fade, axis=1)
     # Both signs of the frequency across the lines, since a texture may lean to one side.
-    return transforms[:, across, 0].astype(np.complex128), (power[:, across] + power[:, -across]) / 2
+    beside = transforms[:, [across, -across], 1:]
+    power = np.mean(beside.real**2 + beside.imag**2, axis=(1, 3), dtype=np.float64)
+    return transforms[:, across, 0].astype(np.complex128), np.maximum(power, rounding[:, None])
 
 
 def _strength(lines: _Axis) -> float:
