@@ -29,6 +29,8 @@ _CELLS = 2
 _TILE = 64
 # Weight of the mean over everywhere, which decides only far from a region.
 _FAR_WEIGHT = 0.02
+# Distances are compared as if they had no more digits.
+_ROUNDING = 1e-9
 # A region may grow so far, in windows.
 _REACH = 0.75
 
@@ -69,25 +71,38 @@ def _depth(inside: BoolArray, span: Span) -> FloatArray:
 
     if inside.all():
         return np.broadcast_to(np.inf, inside.shape)
-    # Around a region lies a ring of places outside it, and nothing beyond can be nearer: the rest says nothing.
     box = _surroundings(inside, (1, 1))
     depths = np.zeros(inside.shape)
-    # Where the box ends with the map, the region is taken to go on.
-    lines = [
-        np.arange(part.start - 2 * steps * (part.start == 0), part.stop + 2 * steps * (part.stop == length))
-        for steps, part, length in zip(span, box, inside.shape, strict=True)
-    ]
-    beyond = inside[np.ix_(*(np.clip(line, 0, length - 1) for line, length in zip(lines, inside.shape, strict=True)))]
     # The border lies half a step outside the last place.
-    distance = distance_transform_edt(beyond, sampling=(1 / span[0], 1 / span[1])) - 0.5 / max(span)
-    part = tuple(slice(own.start - line[0], own.stop - line[0]) for own, line in zip(box, lines, strict=True))
-    depths[box] = np.maximum(distance, 0)[part]
+    distance = distance_transform_edt(inside[box], sampling=(1 / span[0], 1 / span[1])) - 0.5 / max(span)
+    depths[box] = np.maximum(distance, 0)
     depths.flags.writeable = False
     return depths
 
 
+def _grown(inside: BoolArray, radius: float, span: Span) -> BoolArray:
+    """Tell which places lie within a radius, in windows, of one in a region: faster than distances where it is short."""
+    rows, columns = inside.shape
+    reach = min(int(radius * span[0]), rows - 1)
+    across = [span[1] * np.sqrt(radius**2 - (dy / span[0]) ** 2) for dy in range(reach + 1)]
+    grown, wide, width = inside.copy(), inside.copy(), 0
+    # From the farthest rows, of which few places are near enough, to the region's own.
+    for dy in range(reach, -1, -1):
+        while width < min(int(across[dy]), columns - 1):
+            width += 1
+            wide[:, width:] |= inside[:, :-width]
+            wide[:, :-width] |= inside[:, width:]
+        grown[dy:] |= wide[: rows - dy]
+        grown[: rows - dy] |= wide[dy:]
+    return grown
+
+
 def _surroundings(inside: BoolArray, reach: Span) -> tuple[slice, slice]:
-    """Return the rows and columns of a map that hold a region and so many places around it."""
+    """Return the rows and columns of a map that hold a region and so many places around it.
+
+    One is enough where what lies outside is looked for: around a region lies a ring of places outside it, and nothing
+    beyond can be nearer.
+    """
     parts = []
     for axis, (steps, length) in enumerate(zip(reach, inside.shape, strict=True)):
         places = np.flatnonzero(inside.any(axis=1 - axis))
@@ -123,9 +138,20 @@ def deep_inside(inside: BoolArray, span: Span, valid: BoolArray | None = None) -
     >>> deep_inside(np.array([[True, True, True, False]]), (1, 2)).tolist()
     [[True, True, False, False]]
     """
+    chosen = inside if valid is None else inside & valid
+    # Where some places lie so deep that only the first bound counts, nobody has to know how deep.
+    if inside.size > _REMEMBERED and (_at_depth(inside, _DEPTH / _RELATIVE_DEPTH, span) & chosen).any():
+        return np.asarray(_at_depth(inside, _DEPTH, span) & chosen)
     depths = depth(inside, span)
-    inside = inside if valid is None else inside & valid
-    return np.asarray(inside & (depths >= min(_DEPTH, _RELATIVE_DEPTH * float(depths.max(where=inside, initial=0)))))
+    return np.asarray(chosen & (depths >= min(_DEPTH, _RELATIVE_DEPTH * float(depths.max(where=chosen, initial=0)))))
+
+
+def _at_depth(inside: BoolArray, least: float, span: Span) -> BoolArray:
+    """Tell which places lie at least so deep in a region, in windows."""
+    deep = np.zeros_like(inside)
+    box = _surroundings(inside, (1, 1))
+    deep[box] = ~_grown(~inside[box], (least + 0.5 / max(span)) * (1 - _ROUNDING), span)
+    return deep
 
 
 def within_reach(labels: IntArray, count: int, span: Span, reach: float = _REACH) -> BoolArray:
@@ -147,16 +173,12 @@ def within_reach(labels: IntArray, count: int, span: Span, reach: float = _REACH
     ndarray of bool, shape (region, y, x)
         Whether the region is so near.
     """
-    from scipy.ndimage import distance_transform_edt
-
     near = np.zeros((count, *labels.shape), bool)
 
     def fill(index: int) -> None:
         inside = labels == index
         box = _surroundings(inside, (math.ceil(reach * span[0]), math.ceil(reach * span[1])))
-        if inside[box].any():
-            distance = distance_transform_edt(~inside[box], sampling=(1 / span[0], 1 / span[1]))
-            near[index][box] = distance <= reach
+        near[index][box] = _grown(inside[box], reach * (1 + _ROUNDING), span)
 
     for_each(fill, range(count))
     return near
