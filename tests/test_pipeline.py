@@ -133,6 +133,24 @@ def test_nothing_is_found_where_there_is_nothing(data):
     assert analysis.area_fractions.tolist() == [1]
 
 
+@pytest.mark.parametrize("window", [32, 48])
+@pytest.mark.parametrize(
+    "slope",
+    [
+        np.add.outer(np.arange(180.0), 2 * np.arange(260.0)),
+        np.add.outer(3 * np.arange(180.0), -0.7 * np.arange(260.0)),
+        np.add.outer(100 * np.arange(180), 20 * np.arange(260)),
+        np.add.outer(np.sin(np.arange(180) / 3.1), np.sin(np.arange(260) / 2.3) + 0.3 * np.arange(260)),
+    ],
+    ids=["slope", "falling", "whole numbers", "lattice"],
+)
+def test_rounding_is_no_structure(slope, window):
+    """Without any noise, float32 has some that changes with the pixels' distance from their mean."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NoPeaksWarning)
+        assert fs.analyze(slope, window=window, step=window // 4).n_components == 1
+
+
 def test_constant_image_is_one_structure_and_says_so():
     with pytest.warns(OddImageWarning, match="all pixels are equal") as given:
         analysis = fs.analyze(np.full((60, 80), 7, np.uint8), window=16)

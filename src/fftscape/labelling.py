@@ -22,6 +22,9 @@ from fftscape.survey import Ground
 _SMALLEST_WINDOW = 10
 # Boundaries are placed with windows down to this part of the size that found them.
 _FINEST = 4
+# They lie no nearer to each other than this part of it: the finest ones, at steps of half of them, tell as much as four
+# times as many.
+_NEAREST = 8
 # Larger images are worked on in tiles of this side, in pixels, each with so many windows of what lies around it:
 # maps of the finest windows of a whole mosaic would not fit into memory.
 _LARGEST, _TILE, _AROUND = 6144, 4096, 6
@@ -64,12 +67,13 @@ def _sharpened(ground: Ground, assignment: Assignment, part: tuple[slice, slice]
     """Place the boundaries in a part of the image anew, as finely as the components there can be told apart."""
     present = np.unique(assignment.distances.argmin(axis=0))
     coarsest, count = assignment.grid.size, len(assignment.distances)
+    least_step = max(1, coarsest[0] // _NEAREST), max(1, coarsest[1] // _NEAREST)
     here = replace(assignment, distances=assignment.distances[present])
     while len(present) > 1 and min(here.grid.size) // 2 >= _SMALLEST_WINDOW:
         size = here.grid.size[0] // 2, here.grid.size[1] // 2
         if size[0] * _FINEST < coarsest[0]:
             break
-        finer = near_boundaries(here, _within(survey_grid(ground.usable, size), part))
+        finer = near_boundaries(here, _within(survey_grid(ground.usable, size, least_step), part))
         better = sharpened(here, ground.spectra(finer, SpectraSettings()), seed=seed)
         if better is None:
             break

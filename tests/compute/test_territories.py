@@ -1,6 +1,8 @@
 """Regions of maps whose depths can be counted."""
 
 import numpy as np
+import pytest
+from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from fftscape.compute.territories import deep_inside, depth, local_distances, thickness, within_reach, without_gaps
 
@@ -40,6 +42,36 @@ def test_reach_is_measured_in_windows():
     near = within_reach(labels, 2, (4, 8), 0.75)
     assert near[1, 0].nonzero()[0].min() == 14  # six eighths of a window
     assert near[0, 0].nonzero()[0].max() == 25
+
+
+def blots(shape, seed, scale):
+    """Make a map of four irregular regions, some of which may be missing."""
+    noise = np.random.default_rng(seed).normal(size=(4, *shape))
+    return gaussian_filter(noise, (0, scale, scale)).argmax(axis=0)
+
+
+@pytest.mark.parametrize("shape", [(60, 90), (1, 40), (33, 1), (7, 5)])
+@pytest.mark.parametrize("span", [(4, 4), (3, 8), (7, 1)])
+@pytest.mark.parametrize("reach", [0.5, 0.75, 1.3])
+def test_reach_is_that_of_distances(shape, span, reach):
+    labels = blots(shape, seed=sum(shape), scale=5.0)
+    near = within_reach(labels, 5, span, reach)
+    assert not near[4].any()
+    for index in np.unique(labels):
+        distance = distance_transform_edt(labels != index, sampling=(1 / span[0], 1 / span[1]))
+        np.testing.assert_array_equal(near[index], distance <= reach + 1e-9)
+
+
+@pytest.mark.parametrize("span", [(4, 4), (8, 3)])
+@pytest.mark.parametrize("scale", [3.0, 12.0, 60.0])
+def test_insides_of_large_maps_are_those_of_distances(span, scale):
+    labels = blots((300, 260), seed=3, scale=scale)  # larger than maps whose depths are remembered
+    valid = np.random.default_rng(1).random(labels.shape) < 0.7
+    for index in np.unique(labels):
+        depths = depth(labels == index, span)
+        chosen = (labels == index) & valid
+        expected = chosen & (depths >= min(0.7, 0.6 * depths[chosen].max()) - 1e-9)
+        np.testing.assert_array_equal(deep_inside(labels == index, span, valid), expected)
 
 
 def test_gaps_take_the_nearest_value():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fftscape.compute.whitening import column_means, flattened, whitening
+from fftscape.compute.whitening import column_means, flattened, levels, whitening
 
 
 def test_means_of_many_float32_rows_are_exact_enough():
@@ -16,6 +16,15 @@ def test_flattening_takes_out_mean_and_brightness():
     mean = rng.uniform(0.1, 5, 50)
     spectra = np.outer([1.0, 3.0, 0.2], mean).astype(np.float32)
     np.testing.assert_allclose(flattened(spectra, mean), 1, rtol=1e-5)
+
+
+def test_frequencies_that_may_be_rounding_take_no_part():
+    mean = np.array([2.0, 1e-3, 3e-3])
+    spectra = np.array([[2.0, 5e-4, 3e-3], [2.0, 2e-3, 3e-3]], np.float32)
+    flat = flattened(spectra, levels(mean))
+    np.testing.assert_allclose(flat[0], flat[1])
+    assert flat[0].tolist()[1] == 0
+    assert np.isfinite(1 / levels(np.zeros(3))).all()  # of blank windows
 
 
 def test_whitening_makes_unit_covariance():

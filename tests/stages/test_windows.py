@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fftscape.model.errors import InvalidSettingError
-from fftscape.stages.windows import sparse_grid, window_grid
+from fftscape.stages.windows import sparse_grid, survey_grid, window_grid
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,11 @@ def test_sparse_windows_do_not_overlap_where_there_are_enough():
 def test_sparse_windows_overlap_where_there_are_few():
     grid = window_grid(np.ones((128, 160), bool), (32, 32), (8, 8))
     assert set(np.diff(sparse_grid(grid).origins_y)) == {16}
+
+
+def test_windows_of_a_survey_keep_apart():
+    usable = np.ones((101, 70), bool)
+    assert survey_grid(usable, (32, 24)).step == (8, 6)
+    apart = survey_grid(usable, (32, 24), least_step=(16, 4))
+    assert apart.step == (16, 6)
+    assert apart.origins_y.tolist() == [2, 18, 34, 50, 66]

@@ -45,7 +45,11 @@ class Groups:
 
     def look_in(self, regions: list[BoolArray], counts: tuple[int, ...]) -> None:
         """Put the places of each region into each of these numbers of groups, all at a time."""
-        for_each(lambda asked: self.of(*asked), list(product(regions, counts)))
+
+        def look(asked: tuple[BoolArray, int]) -> None:
+            self.of(*asked)
+
+        for_each(look, list(product(regions, counts)))
 
     def of(self, inside: BoolArray, count: int) -> IntArray:
         """Put the places of a region into so many groups 0, 1, ...; -1 outside."""

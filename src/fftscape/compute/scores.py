@@ -9,7 +9,7 @@ import numpy as np
 from fftscape.compute.blocks import products, sample_of
 from fftscape.compute.executors import for_each, ordered
 from fftscape.compute.lowrank import low_rank
-from fftscape.compute.whitening import WHITENING_FLOOR, column_means, flattened
+from fftscape.compute.whitening import column_means, flattened, levels
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import Spectra
 
@@ -69,8 +69,7 @@ def leading_scores(spectra: Spectra, count: int, *, seed: int, start: FloatArray
         Of the flattened spectra, see `flattened`. Directions of many windows are those of a part of them.
     """
     sample = spectra.rows(sample_of(spectra, _ENOUGH_WINDOWS))
-    mean = column_means(sample)
-    mean += WHITENING_FLOOR * mean.max()
+    mean = levels(column_means(sample))
     flat, centre = _centred(sample, mean)
     rank = count + _OVERSAMPLING
     start = None if start is None or len(start) < rank else start[:rank]

@@ -81,7 +81,7 @@ def _depth(inside: BoolArray, span: Span) -> FloatArray:
 
 
 def _grown(inside: BoolArray, radius: float, span: Span) -> BoolArray:
-    """Tell which places lie within a radius, in windows, of one in a region: faster than distances where it is short."""
+    """Tell which places lie within a radius, in windows, of one in a region; a short one needs no distances."""
     rows, columns = inside.shape
     reach = min(int(radius * span[0]), rows - 1)
     across = [span[1] * np.sqrt(radius**2 - (dy / span[0]) ** 2) for dy in range(reach + 1)]

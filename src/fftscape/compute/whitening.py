@@ -7,7 +7,7 @@ import numpy as np
 from fftscape.model.arrays import FloatArray
 
 # Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
-WHITENING_FLOOR = 1e-3
+_FLOOR = 1e-3
 # Rows whose sum is as good in float32.
 _ROWS = 256
 _TINY = 1e-12
@@ -25,6 +25,29 @@ def column_means(values: FloatArray) -> FloatArray:
     return np.asarray(np.sum(parts, axis=0, dtype=np.float64) / len(values))
 
 
+def levels(mean: FloatArray) -> FloatArray:
+    """Return what spectra are divided by so that their noise is equal at all frequencies.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (feature,)
+        Of the spectra; non-negative.
+
+    Returns
+    -------
+    ndarray of float64, shape (feature,)
+        A little more than the mean; infinite where that may be rounding, which changes with the pixels' distance
+        from zero and would show as a structure.
+
+    Examples
+    --------
+    >>> levels(np.array([1.0, 0.5, 1e-5])).tolist()
+    [1.001, 0.501, inf]
+    """
+    floor = _FLOOR * float(mean.max())
+    return np.where(mean < floor, np.inf, np.maximum(mean + floor, np.finfo(np.float32).tiny))
+
+
 def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:
     """Divide spectra by the mean of all and then each by its own level.
 
@@ -37,7 +60,7 @@ def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:
     spectra : ndarray, shape (window, feature)
         Non-negative.
     mean : ndarray, shape (feature,)
-        Positive.
+        Positive, see `levels`.
 
     Returns
     -------

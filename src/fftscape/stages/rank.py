@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fftscape.compute.lowrank import leading
-from fftscape.compute.whitening import WHITENING_FLOOR, column_means
+from fftscape.compute.whitening import column_means, levels
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree
 from fftscape.model.settings import RankSettings, Rule
@@ -134,9 +134,7 @@ def scree_of(variation: Variation, null: FloatArray | None, settings: RankSettin
 
 
 def _whitened(spectra: LocalSpectra, settings: RankSettings) -> Variation:
-    mean = column_means(spectra.values)
-    floor = WHITENING_FLOOR * float(mean.max())
-    values = spectra.values * (1 / np.maximum(mean + floor, np.finfo(np.float32).tiny)).astype(np.float32)
+    values = spectra.values * (1 / levels(column_means(spectra.values))).astype(np.float32)
     values -= column_means(values).astype(np.float32)
     # Centring takes one direction away, which would show as an eigenvalue of zero.
     degrees = max(len(values) - 1, 1)

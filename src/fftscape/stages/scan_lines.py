@@ -222,7 +222,8 @@ def _waves(length: int) -> npt.NDArray[np.float32]:
     Shape (place, 2 * frequency), real parts and imaginary ones side by side.
     """
     phase = 2 * np.pi * np.outer(np.arange(length), [0, *range(*_BESIDE)]) / length
-    return (profile(length, "hann")[:, None] * np.exp(-1j * phase)).astype(np.complex64).view(np.float32)
+    waves: npt.NDArray[np.complex64] = (profile(length, "hann")[:, None] * np.exp(-1j * phase)).astype(np.complex64)
+    return waves.view(np.float32)
 
 
 def _on_axis(

@@ -164,7 +164,7 @@ def packed(grid: WindowGrid, count: int) -> WindowGrid:
     return WindowGrid(grid.size, grid.step, origins_y, origins_x, shape, np.ones((rows, columns), bool))
 
 
-def survey_grid(usable: BoolArray, size: Pair) -> WindowGrid:
+def survey_grid(usable: BoolArray, size: Pair, least_step: Pair = (1, 1)) -> WindowGrid:
     """Lay windows at regular steps of about a quarter of a window, centred in the image.
 
     Maps of such windows can be compared place by place: no window lies nearer to the next than others do.
@@ -175,6 +175,8 @@ def survey_grid(usable: BoolArray, size: Pair) -> WindowGrid:
         False for pixels without data; a window that holds one takes no part.
     size : tuple of int
         In pixels, (y, x), at most the image's.
+    least_step : tuple of int
+        In pixels, (y, x); the step is no smaller.
 
     Returns
     -------
@@ -186,7 +188,7 @@ def survey_grid(usable: BoolArray, size: Pair) -> WindowGrid:
     >>> survey_grid(np.ones((101, 70), bool), (32, 32)).origins_y.tolist()
     [2, 10, 18, 26, 34, 42, 50, 58, 66]
     """
-    step = max(1, size[0] // _SURVEY_STEPS), max(1, size[1] // _SURVEY_STEPS)
+    step = max(least_step[0], size[0] // _SURVEY_STEPS), max(least_step[1], size[1] // _SURVEY_STEPS)
     height, width = usable.shape
     origins_y, origins_x = _centred(height, size[0], step[0]), _centred(width, size[1], step[1])
     valid = _windows_without_gaps(usable, size, origins_y, origins_x)
