@@ -9,7 +9,7 @@ import pytest
 import fftscape as fs
 from fftscape import labelling
 from fftscape.model.settings import Settings
-from fftscape.stages.segmentation import assigned_by_labels
+from fftscape.stages.segmentation import assigned_by_labels, near_boundaries
 from fftscape.stages.windows import window_grid
 from fftscape.survey import Ground
 
@@ -82,3 +82,15 @@ def test_parts_are_all_of_it(length):
     assert parts[-1].stop == length
     assert all(one.stop == other.start for one, other in pairwise(parts))
     assert max(part.stop - part.start for part in parts) <= labelling._LARGEST
+
+
+def test_the_finest_windows_lie_at_steps_of_half(scene, monkeypatch):
+    laid = []
+
+    def noted(assignment, grid):
+        laid.append(grid)
+        return near_boundaries(assignment, grid)
+
+    monkeypatch.setattr(labelling, "near_boundaries", noted)
+    labelled(scene)
+    assert [(grid.size, grid.step) for grid in laid] == [((32, 32), (8, 8)), ((16, 16), (8, 8))]

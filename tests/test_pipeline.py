@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import fftscape as fs
 from fftscape import pipeline
@@ -133,7 +134,7 @@ def test_nothing_is_found_where_there_is_nothing(data):
     assert analysis.area_fractions.tolist() == [1]
 
 
-@pytest.mark.parametrize("window", [32, 48])
+@pytest.mark.parametrize("window", [16, 18, 32, 48])
 @pytest.mark.parametrize(
     "slope",
     [
@@ -149,6 +150,15 @@ def test_rounding_is_no_structure(slope, window):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NoPeaksWarning)
         assert fs.analyze(slope, window=window, step=window // 4).n_components == 1
+
+
+def test_weak_frequencies_of_amplitudes_are_no_rounding():
+    rng = np.random.default_rng(0)
+    noise, (y, x) = rng.normal(size=(256, 320)), np.mgrid[:256, :320]
+    texture = np.where(x < 160, noise, gaussian_filter(noise, 1.2) / 0.48)
+    changes = {"rank": {"rule": "noise-null"}, "spectra": {"scaling": "amplitude"}, "segmentation": {"sharpen": False}}
+    image = 300 * np.sin(2 * np.pi * x / 8) * np.sin(2 * np.pi * y / 8) + texture
+    assert fs.analyze(image, window=32, step=8, settings=merged(Settings(), changes)).n_components == 2
 
 
 def test_constant_image_is_one_structure_and_says_so():

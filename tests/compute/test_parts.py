@@ -135,3 +135,21 @@ def test_one_boundary_of_several_may_have_less_contrast(contrasts, count, monkey
     measured = iter(contrasts)
     monkeypatch.setattr(parts, "contrast", lambda *_: next(measured, 0.0))
     assert parts_of(image)[0].max() + 1 == count
+
+
+def test_nothing_is_looked_for_where_there_are_as_many_regions_as_there_may_be(monkeypatch):
+    asked = []
+
+    def in_one_group(points, known, count, seed):
+        asked.append(count)
+        return np.zeros(len(points))
+
+    monkeypatch.setattr(parts, "grouped", in_one_group)
+    evidence = evidence_of(noise())
+    grid = evidence.spectra.grid
+    labels = np.indices(grid.shape).sum(axis=0) % 16
+    kept = subdivided(evidence, labels, Groups(evidence.field, 0), separation=3.0, least_contrast=3.6, half_width=0.65)
+    assert (kept == labels).all()
+    assert not asked
+    subdivided(evidence, labels % 15, Groups(evidence.field, 0), separation=3.0, least_contrast=3.6, half_width=0.65)
+    assert sorted(asked) == [2] * 15 + [3] * 15 + [4] * 15

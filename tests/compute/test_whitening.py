@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fftscape.compute.whitening import column_means, flattened, levels, whitening
+from fftscape.compute.whitening import column_means, flattened, noise_levels, whitening
 
 
 def test_means_of_many_float32_rows_are_exact_enough():
@@ -21,10 +21,11 @@ def test_flattening_takes_out_mean_and_brightness():
 def test_frequencies_that_may_be_rounding_take_no_part():
     mean = np.array([2.0, 1e-3, 3e-3])
     spectra = np.array([[2.0, 5e-4, 3e-3], [2.0, 2e-3, 3e-3]], np.float32)
-    flat = flattened(spectra, levels(mean))
+    flat = flattened(spectra, noise_levels(mean, "sqrt"))
     np.testing.assert_allclose(flat[0], flat[1])
     assert flat[0].tolist()[1] == 0
-    assert np.isfinite(1 / levels(np.zeros(3))).all()  # of blank windows
+    assert np.isfinite(noise_levels(mean, "amplitude")).all()  # there, as weak ones are true
+    assert np.isfinite(1 / noise_levels(np.zeros(3), "sqrt")).all()  # of blank windows
 
 
 def test_whitening_makes_unit_covariance():

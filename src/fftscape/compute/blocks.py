@@ -24,7 +24,7 @@ _MOST_VALUES = 1 << 24
 # Windows of which a mean is as good as that of more.
 _ENOUGH_FOR_MEANS = 4000
 # Columns of a product that BLAS works on at a time.
-_AT_A_TIME = 4
+_AT_A_TIME = 8
 # Windows of a sample that are worked on at a time.
 _SAMPLED = 1000
 # A sample of them holds no more values than this, be they as long as they may.
@@ -103,8 +103,8 @@ def products(spectra: Spectra, matrix: FloatArray) -> FloatArray:
         In the order of the windows.
     """
     count = matrix.shape[1]
-    # BLAS takes a few columns at a time, and longer for what is left than for as many.
-    padded = np.pad(matrix, ((0, 0), (0, -count % _AT_A_TIME)))
+    # For a few less BLAS takes longer.
+    padded = np.pad(matrix, ((0, 0), (0, _AT_A_TIME - count if _AT_A_TIME / 2 < count < _AT_A_TIME else 0)))
     out = np.empty((spectra.shape[0], count))
     for windows, result in mapped(lambda block, _: block.times(padded), spectra):
         out[windows] = result[:, :count]

@@ -6,9 +6,10 @@ cells or brush strokes: spectra change as much within as between them. Groups of
 
 from __future__ import annotations
 
-from itertools import product
+from collections.abc import Iterable
 
 import numpy as np
+import numpy.typing as npt
 
 from fftscape.compute.brightness import same_but_brightness
 from fftscape.compute.clouds import Cloud, apart, contrast
@@ -41,26 +42,26 @@ class Groups:
 
     def __init__(self, field: Field, seed: int) -> None:
         self._field, self._seed = field, seed
-        self._known: dict[tuple[bytes, int], IntArray] = {}
+        self._known: dict[tuple[bytes, int], npt.NDArray[np.int8]] = {}
 
-    def look_in(self, regions: list[BoolArray], counts: tuple[int, ...]) -> None:
-        """Put the places of each region into each of these numbers of groups, all at a time."""
+    def look_in(self, regions: Iterable[BoolArray], counts: tuple[int, ...]) -> None:
+        """Put the places of each region, no two of which are the same, into each of these numbers of groups at once."""
 
         def look(asked: tuple[BoolArray, int]) -> None:
             self.of(*asked)
 
-        for_each(look, list(product(regions, counts)))
+        for_each(look, ((inside, count) for inside in regions for count in counts))
 
-    def of(self, inside: BoolArray, count: int) -> IntArray:
+    def of(self, inside: BoolArray, count: int) -> npt.NDArray[np.int8]:
         """Put the places of a region into so many groups 0, 1, ...; -1 outside."""
         key = inside.tobytes(), count
         if key not in self._known:
             self._known[key] = self._found(inside, count)
         return self._known[key]
 
-    def _found(self, inside: BoolArray, count: int) -> IntArray:
+    def _found(self, inside: BoolArray, count: int) -> npt.NDArray[np.int8]:
         points, known = self._field.values[inside], self._field.values[inside & self._field.valid]
-        groups = np.full(inside.shape, -1)
+        groups = np.full(inside.shape, -1, np.int8)
         if len(known) >= _FEWEST_POINTS:
             groups[inside] = grouped(points, known[:: -(-len(known) // _ENOUGH_POINTS)], count, self._seed)
         return groups
@@ -100,8 +101,8 @@ def subdivided(
     # Without a direction that stands above the noise there is nothing to fall into groups.
     waiting = list(range(int(labels.max()) + 1)) if evidence.n_directions else []
     labels = labels.copy()
-    # Most regions are in one piece, and no number of parts is spared.
-    groups.look_in([labels == region for region in waiting], _PART_NUMBERS)
+    if len(waiting) < _MOST_REGIONS:  # most regions are in one piece, for which each number of parts is asked for
+        groups.look_in((labels == region for region in waiting), _PART_NUMBERS)
     while waiting and labels.max() + 1 < _MOST_REGIONS:
         region = waiting.pop()
         for count in _PART_NUMBERS:

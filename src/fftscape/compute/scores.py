@@ -9,7 +9,7 @@ import numpy as np
 from fftscape.compute.blocks import products, sample_of
 from fftscape.compute.executors import for_each, ordered
 from fftscape.compute.lowrank import low_rank
-from fftscape.compute.whitening import column_means, flattened, levels
+from fftscape.compute.whitening import column_means, flattened, noise_levels
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import Spectra
 
@@ -33,7 +33,7 @@ class Scores:
     axes : ndarray of float64, shape (component, feature)
         Orthonormal directions in the space of flattened spectra.
     mean : ndarray of float64, shape (feature,)
-        Mean spectrum by which the spectra were divided.
+        What the spectra were divided by, about their mean; infinite where that may be rounding, see `noise_levels`.
     centre : ndarray of float64, shape (feature,)
         Mean of the flattened spectra.
     """
@@ -69,7 +69,7 @@ def leading_scores(spectra: Spectra, count: int, *, seed: int, start: FloatArray
         Of the flattened spectra, see `flattened`. Directions of many windows are those of a part of them.
     """
     sample = spectra.rows(sample_of(spectra, _ENOUGH_WINDOWS))
-    mean = levels(column_means(sample))
+    mean = noise_levels(column_means(sample), spectra.settings.scaling)
     flat, centre = _centred(sample, mean)
     rank = count + _OVERSAMPLING
     start = None if start is None or len(start) < rank else start[:rank]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from fftscape.model.arrays import FloatArray
+from fftscape.model.settings import Scaling
 
-# Frequencies weaker than this part of the strongest hold float32 rounding; whitening must not raise them.
+# Frequencies as weak as this part of the strongest are raised less than they lack.
 _FLOOR = 1e-3
+# Weaker than this part of the strongest, values may be float32's rounding.
+ROUNDING: Mapping[Scaling, float] = {"sqrt": 1e-3, "amplitude": 1e-6, "log": 1e-6}
 # Rows whose sum is as good in float32.
 _ROWS = 256
 _TINY = 1e-12
@@ -25,13 +30,15 @@ def column_means(values: FloatArray) -> FloatArray:
     return np.asarray(np.sum(parts, axis=0, dtype=np.float64) / len(values))
 
 
-def levels(mean: FloatArray) -> FloatArray:
+def noise_levels(mean: FloatArray, scaling: Scaling) -> FloatArray:
     """Return what spectra are divided by so that their noise is equal at all frequencies.
 
     Parameters
     ----------
     mean : ndarray, shape (feature,)
         Of the spectra; non-negative.
+    scaling : {'sqrt', 'amplitude', 'log'}
+        How they are scaled.
 
     Returns
     -------
@@ -41,11 +48,12 @@ def levels(mean: FloatArray) -> FloatArray:
 
     Examples
     --------
-    >>> levels(np.array([1.0, 0.5, 1e-5])).tolist()
+    >>> noise_levels(np.array([1.0, 0.5, 1e-5]), "sqrt").tolist()
     [1.001, 0.501, inf]
     """
-    floor = _FLOOR * float(mean.max())
-    return np.where(mean < floor, np.inf, np.maximum(mean + floor, np.finfo(np.float32).tiny))
+    most = float(mean.max())
+    raised = np.maximum(mean + _FLOOR * most, np.finfo(np.float32).tiny)
+    return np.where(mean < ROUNDING[scaling] * most, np.inf, raised)
 
 
 def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:
@@ -60,12 +68,12 @@ def flattened(spectra: FloatArray, mean: FloatArray) -> FloatArray:
     spectra : ndarray, shape (window, feature)
         Non-negative.
     mean : ndarray, shape (feature,)
-        Positive, see `levels`.
+        Positive, see `noise_levels`.
 
     Returns
     -------
     ndarray, shape (window, feature)
-        Of the dtype of `spectra`, about 1 everywhere.
+        Of the dtype of `spectra`; 0 where the mean is infinite, and else about the same everywhere: 1 on average.
     """
     flat = spectra * (1 / mean).astype(spectra.dtype)
     flat /= flat.mean(axis=1, keepdims=True) + spectra.dtype.type(_TINY)

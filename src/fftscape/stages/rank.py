@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fftscape.compute.lowrank import leading
-from fftscape.compute.whitening import column_means, levels
+from fftscape.compute.whitening import column_means, noise_levels
 from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree
 from fftscape.model.settings import RankSettings, Rule
@@ -134,7 +134,8 @@ def scree_of(variation: Variation, null: FloatArray | None, settings: RankSettin
 
 
 def _whitened(spectra: LocalSpectra, settings: RankSettings) -> Variation:
-    values = spectra.values * (1 / levels(column_means(spectra.values))).astype(np.float32)
+    mean = noise_levels(column_means(spectra.values), spectra.settings.scaling)
+    values = spectra.values * (1 / mean).astype(np.float32)
     values -= column_means(values).astype(np.float32)
     # Centring takes one direction away, which would show as an eigenvalue of zero.
     degrees = max(len(values) - 1, 1)

@@ -18,6 +18,7 @@ from fftscape.compute.executors import ordered
 from fftscape.compute.half_plane import half_plane_weights
 from fftscape.compute.pixels import Scale, scale_of
 from fftscape.compute.tapers import profile
+from fftscape.compute.whitening import ROUNDING
 from fftscape.model.arrays import BoolArray, FloatArray, IntArray
 from fftscape.model.mapped import release
 from fftscape.model.records import LocalSpectra, Spectra, WindowGrid
@@ -149,6 +150,8 @@ def without_lines(spectra: Spectra, lines: tuple[Lines, ...]) -> Spectra:
 def _quiet(values: npt.NDArray[np.float32], size: tuple[int, int], lines: tuple[Lines, ...]) -> npt.NDArray[np.float32]:
     height, width = size
     weights = half_plane_weights(size).astype(np.float32)
+    # Where lines are all there is, the unit norm must not be given to rounding.
+    values = np.where(values < ROUNDING["sqrt"] * values.max(axis=1, keepdims=True), 0, values)
     plane = values.reshape(-1, height, width // 2 + 1) / weights
     if "rows" in lines:
         beside = plane[:, :, 2:4].mean(axis=2)
@@ -223,6 +226,7 @@ def _waves(length: int) -> npt.NDArray[np.float32]:
     """
     phase = 2 * np.pi * np.outer(np.arange(length), [0, *range(*_BESIDE)]) / length
     waves: npt.NDArray[np.complex64] = (profile(length, "hann")[:, None] * np.exp(-1j * phase)).astype(np.complex64)
+    waves.flags.writeable = False  # all callers share it
     return waves.view(np.float32)
 
 

@@ -21,8 +21,9 @@ from fftscape.model.records import Segmentation, Spectra, WindowGrid
 _DIRECTIONS, _DIRECTIONS_EACH, _MOST_DIRECTIONS = 4, 3, 16
 # Neighbouring windows overlap, so a light smoothing costs no resolution. In windows.
 _SMOOTHING = 0.25
-# A finer scale is believed where it gives so many of the windows that are beyond doubt to the right component.
-_RELIABLE = 0.95
+# A finer scale is believed where it gives so many of the windows that are beyond doubt to the right component; of
+# windows at steps of half, smoothing averages so few that each has about twice the noise.
+_RELIABLE, _RELIABLE_ALONE, _FEW_STEPS = 0.95, 0.9, 2
 # Labels may change so far from a boundary, in windows of the coarser scale.
 _REACH = 0.5
 # Beyond that reach, smoothing needs the windows so much further.
@@ -172,7 +173,8 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
     wanted = np.logical_or.reduce([*insides, near.sum(axis=0) > 1])
     distances = local_distances(values, insides, span, wanted)
     nearest = distances.argmin(axis=0)
-    if min(np.mean(nearest[inside] == index) for index, inside in enumerate(insides)) < _RELIABLE:
+    least = _RELIABLE_ALONE if max(grid.span) <= _FEW_STEPS else _RELIABLE
+    if min(np.mean(nearest[inside] == index) for index, inside in enumerate(insides)) < least:
         return None
     # Beyond reach of the boundary a window keeps its component.
     asked = np.isfinite(distances)
