@@ -124,16 +124,18 @@ def run(flow: Flow, task: Task, labels: np.ndarray, runs: Runs, folder: Path) ->
 
 
 # Our ways: all of an analysis; with the labels of the windows as they are (which no peer has); without the search for
-# the number; and the stages alone that do what the peers do. In a new process, where what is imported late counts, and
-# in one that has done it before.
+# the number; and the stages alone that do what the peers do, with our search for the number and without. In a new
+# process, where what is imported late counts, and in one that has done it before.
 OURS: dict[str, tuple[str, ...]] = {
     "fftscape": (),
     "fftscape, maps": ("maps",),
     "fftscape, plain": ("plain",),
+    "fftscape, stages and number": ("stages", "number"),
     "fftscape, stages": ("stages",),
     "fftscape, again": ("again",),
     "fftscape, maps, again": ("maps", "again"),
     "fftscape, plain, again": ("plain", "again"),
+    "fftscape, stages and number, again": ("stages", "number", "again"),
     "fftscape, stages, again": ("stages", "again"),
 }
 NOT_COUNTED = ("imports", "another number")

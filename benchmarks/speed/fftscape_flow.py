@@ -2,7 +2,8 @@
 
 By default everything an analysis does: number, regions, factorization, labels, spots. ``plain`` takes the number that
 is given, without regions; ``maps`` leaves the boundaries of the labels where the windows put them. ``stages`` is what
-the peers do and no more, from the stages themselves: spectra, scree plot, factorization into the number given.
+the peers do and no more, from the stages themselves: spectra, scree plot, factorization into the number given; with
+``number`` into the one that the regions tell, which are looked for, too.
 ``threads=N``, ``memory=1GiB`` and ``scheduler=local`` choose how; ``again`` measures an analysis of the same image in a
 process that has done one before, and another number after it.
 """
@@ -17,15 +18,20 @@ with watch.stage("imports"):
 
     import fftscape as fs
     from fftscape.compute.executors import one_blas_thread
+    from fftscape.compute.memory import allowed_memory
+    from fftscape.model.notes import Notes
     from fftscape.model.settings import PRESETS, merged
+    from fftscape.preparation import laid_grid, resolve_settings
     from fftscape.stages.factorization import factorize
+    from fftscape.stages.references import mean_spectra
     from fftscape.stages.spectra import local_spectra
     from fftscape.stages.windows import window_grid
-    from fftscape.survey import scree_beside_noise
+    from fftscape.survey import Ground, scree_beside_noise, surveyed
+    from fftscape.usable import usable_pixels
 
     assert fs.analyze  # public names are loaded on first use
 
-WORDS = ("plain", "maps", "stages", "again", "threads", "memory", "scheduler")
+WORDS = ("plain", "maps", "stages", "number", "again", "threads", "memory", "scheduler")
 MAPS = {"segmentation": {"sharpen": False}}
 PLAIN = {"rank": {"rule": "noise-null"}, **MAPS}
 
@@ -67,15 +73,34 @@ def decomposed(image: fs.Image, watch: Stopwatch) -> tuple[np.ndarray, np.ndarra
     return grid.to_map(result.loadings), result.factors, result.reconstruction_error
 
 
+def decomposed_by_regions(image: fs.Image, watch: Stopwatch) -> tuple[np.ndarray, np.ndarray, float]:
+    """Find the number as an analysis does, and decompose; return maps, factors and the error."""
+    settings, notes = resolve_settings(window=task.window, step=task.step), Notes()
+    with one_blas_thread():
+        with watch.stage("windows, FFT, scree, number"):
+            ground = Ground(image, usable_pixels(image, settings, notes), allowed_memory() // 4)
+            survey = surveyed(ground, settings)
+        with watch.stage("NMF"):
+            grid = laid_grid(ground.usable, settings, notes)
+            spectra = survey.spectra_on(grid, settings.spectra)
+            if spectra is None:
+                spectra = ground.spectra(grid, settings.spectra)
+            regions, sample = survey.regions_on(spectra.grid), survey.sample_of(spectra)
+            start = None if regions is None else mean_spectra(spectra, regions)
+            result = factorize(spectra, survey.scree.n_components, settings.factorization, start=start, sample=sample)
+    return spectra.grid.to_map(result.loadings), result.factors, result.reconstruction_error
+
+
 if __name__ == "__main__":  # workers of a local cluster import this file again
     stages, again = "stages" in words, "again" in words
+    by_stages = decomposed_by_regions if "number" in words else decomposed
     if again:
         first = fs.read(task.image)
-        decomposed(first, Stopwatch()) if stages else analysis_of(first)
+        by_stages(first, Stopwatch()) if stages else analysis_of(first)
     with watch.stage("read"):
         image = fs.read(task.image)
     if stages:
-        loadings, factors, error = decomposed(image, watch)
+        loadings, factors, error = by_stages(image, watch)
     else:
         with watch.stage("analyze"):
             analysis = analysis_of(image)
