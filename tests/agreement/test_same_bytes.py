@@ -68,6 +68,7 @@ def test_neither_workers_nor_threads_nor_order_matter(
     assert differing(run(arranged(inputs), tmp_path, *options, threads=threads), truth) == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 def test_a_run_that_was_killed_and_goes_on_in_parts_ends_in_the_same_bytes(
     inputs: list[Path], truth: dict[str, bytes], tmp_path: Path

@@ -24,7 +24,7 @@ SPECTRA = {
 @pytest.fixture(scope="module", params=list(SPECTRA))
 def spectra(request):
     image = demo_scene().image
-    grid = window_grid(np.ones(image.shape, bool), (64, 48), (32, 40))
+    grid = window_grid(np.ones(image.shape, bool), (64, 48), (48, 60))
     return local_spectra(image.data, grid, SPECTRA[request.param])
 
 

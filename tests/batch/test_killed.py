@@ -86,13 +86,14 @@ def test_killed_or_refused_at_a_call(
     assert how == "kill" or report["told"] > 0
 
 
+@pytest.mark.long
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 @pytest.mark.parametrize(
     ("call", "number"),
     [
         ("renameat2", 1),
-        *(pytest.param("fsync", number, marks=pytest.mark.long) for number in (1, 10, 20, 40)),
-        pytest.param("mkdir", 20, marks=pytest.mark.long),
+        *(("fsync", number) for number in (1, 10, 20, 40)),
+        ("mkdir", 20),
     ],
 )
 def test_workers_killed_at_a_system_call_leave_the_old_results(

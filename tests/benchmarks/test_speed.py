@@ -23,7 +23,7 @@ def floor(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_it_runs_and_writes_what_it_prints(tmp_path: Path):
     command = [sys.executable, SPEED, "--size", "160", "--window", "32", "--step", "8", "--repeats", "1", "--plot"]
-    command += [tmp_path / "picture.png", "-o"]
+    command += [tmp_path / "picture.png", "--ways", "fftscape", "fftscape, plain", "-o"]
     report = subprocess.run(
         [str(word) for word in (*command, tmp_path / "table.md")], capture_output=True, text=True, check=False
     )
@@ -31,6 +31,7 @@ def test_it_runs_and_writes_what_it_prints(tmp_path: Path):
     assert report.stdout == (tmp_path / "table.md").read_text("utf-8")
     rows = {line.split(" | ")[0].lstrip("| "): line.split(" | ") for line in report.stdout.splitlines() if "| " in line}
     assert {"fftscape", "fftscape, plain", "scikit-learn", "`fftscape run`", "`fftscape run --no-report`"} <= set(rows)
+    assert "fftscape, maps" not in rows  # it was not asked for
     # Both factorize the same spectra into the same number of components.
     assert (tmp_path / "picture.png").stat().st_size > 5000
     errors = [float(rows[name][6]) for name in ("fftscape, plain", "scikit-learn")]
