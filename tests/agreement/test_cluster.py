@@ -104,7 +104,7 @@ def test_an_address_is_as_good_as_a_client(client, scene, results):
     assert results
 
 
-@pytest.mark.parametrize("moment", [1, 20])
+@pytest.mark.parametrize("moment", [1, pytest.param(20, marks=pytest.mark.long)])
 def test_a_worker_lost_in_the_middle_costs_only_time(mortal, scene, here, results, moment):
     victim = next(iter(mortal.run(os.getpid).values()))
     results.then[moment] = lambda: os.kill(victim, signal.SIGKILL)
@@ -151,7 +151,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["ordered", pytest.param("completed", marks=pytest.mark.long)])
 def test_a_scheduler_that_is_lost_is_said(mortal, way):
     cluster = Cluster(mortal)
     results = WAYS[way](cluster, 40)
@@ -165,7 +165,7 @@ def test_a_scheduler_that_is_lost_is_said(mortal, way):
     assert cluster.n_workers == 0
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["ordered", pytest.param("completed", marks=pytest.mark.long)])
 def test_results_that_nobody_can_compute_again_are_not_waited_for(mortal, way, monkeypatch):
     monkeypatch.setattr(cluster_module, "_PATIENCE", 0.2)
     results = WAYS[way](Cluster(mortal), 12)
