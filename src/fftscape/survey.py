@@ -267,8 +267,9 @@ def _scree_and_directions(spectra: Spectra, settings: RankSettings) -> tuple[Scr
     )  # fmt: skip
     chosen = thinned(sparse, most)
     own = LocalSpectra(spectra.rows(windows_of(chosen, spectra.grid)), chosen, spectra.settings)
-    variation = variation_of(own, settings)
-    return scree_of(variation, _noise_eigenvalues(noise), settings), variation.directions
+    with aside(lambda: _noise_eigenvalues(noise)) as null:
+        variation = variation_of(own, settings)
+        return scree_of(variation, null(), settings), variation.directions
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from fftscape.model.settings import Pair, Scaling, SpectraSettings
 Block = npt.NDArray[np.float32]
 
 # Values a step works on: small enough to stay in a core's cache, large enough to be worth the calls.
-_CHUNK_VALUES = 1 << 19
+_CHUNK_VALUES = 1 << 18
 # Rows transformed at a time, in window heights: more save little, since rows shared between pieces become few.
 _HEIGHTS = 3
 # A window whose contrast is below this part of its level holds float32 rounding, not structure.
