@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 import fftscape as fs
-from fftscape import labelling
+from fftscape import closer, labelling
+from fftscape.closer import close_look
+from fftscape.ground import Ground
 from fftscape.model.settings import Settings
 from fftscape.stages.segmentation import assigned_by_labels, near_boundaries
 from fftscape.stages.windows import window_grid
-from fftscape.survey import Ground
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +85,40 @@ def test_parts_are_all_of_it(length):
     assert max(part.stop - part.start for part in parts) <= labelling._LARGEST
 
 
-def test_the_finest_windows_lie_at_steps_of_half(scene, monkeypatch):
-    laid = []
+def test_smaller_windows_lie_at_steps_of_half(scene, monkeypatch):
+    laid, looked = [], []
 
     def noted(assignment, grid):
         laid.append(grid)
         return near_boundaries(assignment, grid)
 
+    def looking(*arguments, **options):
+        looked.append(close_look(*arguments, **options))
+        return looked[-1]
+
     monkeypatch.setattr(labelling, "near_boundaries", noted)
+    monkeypatch.setattr(labelling, "close_look", looking)
     labelled(scene)
-    assert [(grid.size, grid.step) for grid in laid] == [((32, 32), (8, 8)), ((16, 16), (8, 8))]
+    assert [(look.grid.size, look.grid.step) for look in looked] == [((32, 32), (16, 16))]
+    assert [(grid.size, grid.step) for grid in laid] == [((16, 16), (8, 8))]
+
+
+def test_of_many_windows_those_near_boundaries_are_as_good_as_all(scene, monkeypatch):
+    whole = labelled(scene)
+    monkeypatch.setattr(closer, "_MOST_WINDOWS", 100)
+    near = labelled(scene)
+    assert (near.labels == whole.labels).mean() > 0.995
+    assert near.resolution == whole.resolution < 64
+
+
+def test_smaller_windows_that_need_each_other_are_the_last(monkeypatch):
+    # Gratings so weak that windows of 32 tell them apart only together; those of 16 are not asked.
+    y, x = np.mgrid[:480, :620]
+    image = np.where(x < 310, np.sin(2 * np.pi * x / 6), np.sin(2 * np.pi * (x + y) / 7))
+    image = fs.Image(image + 6 * np.random.default_rng(0).standard_normal(image.shape))
+    usable = np.ones(image.shape, bool)
+    grid = window_grid(usable, (64, 64), (16, 16))
+    labels = (grid.centres_x > 310).astype(np.int16) + np.zeros((grid.shape[0], 1), np.int16)
+    monkeypatch.setattr(labelling, "near_boundaries", None)
+    found = labelling.labelled(Ground(image, usable, 2**40), assigned_by_labels(labels, 2, grid), grid, Settings())
+    assert found.resolution == 32

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fftscape as fs
-from fftscape import pipeline, recollection
+from fftscape import labelling, pipeline, recollection, survey
 from fftscape.model.settings import PRESETS, merged
 
 
@@ -49,6 +49,28 @@ def test_another_number_is_what_a_fresh_analysis_gives(image, counted, number):
     assert len(counted) == 2
     assert again.notes[0].startswith("Window and step as in the result with 2")
     assert again.n_components == (3 if number == 3 else again.scree.n_components)
+
+
+@pytest.mark.parametrize("others", ["looked at before", "looked at when asked for"])
+def test_one_close_look_serves_any_number(image, monkeypatch, others):
+    looked = []
+
+    def looking(ground, size, **options):
+        looked.append(size)
+        return original(ground, size, **options)
+
+    original = survey.close_look
+    monkeypatch.setattr(survey, "close_look", looking)
+    monkeypatch.setattr(labelling, "close_look", looking)
+    recollection.forget()
+    sharpen = {"segmentation": {"sharpen": others == "looked at before"}}
+    first = fs.analyze(image, window=48, settings=merged(PRESETS["default"], sharpen))
+    again = [first.with_components(number, sharpen=True) for number in (2, 3)]
+    assert looked == [(48, 48)] * (1 if others == "looked at before" else 2)
+    for number, one in zip((2, 3), again, strict=True):
+        recollection.forget()
+        assert_equal(one, fs.analyze(image, window=48, n_components=number))
+        assert one.segmentation.resolution < 48
 
 
 @pytest.mark.parametrize("seed", [0, 5])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import fftscape as fs
+from fftscape.ground import Ground
 from fftscape.model.settings import RankSettings, Settings, merged
 from fftscape.stages.rank import doubted
-from fftscape.survey import Ground, Survey, surveyed
+from fftscape.survey import Survey, surveyed
 
 
 @pytest.fixture(scope="module")

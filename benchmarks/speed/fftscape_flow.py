@@ -19,6 +19,7 @@ with watch.stage("imports"):
     import fftscape as fs
     from fftscape.compute.executors import one_blas_thread
     from fftscape.compute.memory import allowed_memory
+    from fftscape.ground import Ground
     from fftscape.model.notes import Notes
     from fftscape.model.settings import PRESETS, merged
     from fftscape.preparation import laid_grid, resolve_settings
@@ -26,7 +27,7 @@ with watch.stage("imports"):
     from fftscape.stages.references import mean_spectra
     from fftscape.stages.spectra import local_spectra
     from fftscape.stages.windows import window_grid
-    from fftscape.survey import Ground, scree_beside_noise, surveyed
+    from fftscape.survey import scree_beside_noise, surveyed
     from fftscape.usable import usable_pixels
 
     assert fs.analyze  # public names are loaded on first use
@@ -75,7 +76,7 @@ def decomposed(image: fs.Image, watch: Stopwatch) -> tuple[np.ndarray, np.ndarra
 
 def decomposed_by_regions(image: fs.Image, watch: Stopwatch) -> tuple[np.ndarray, np.ndarray, float]:
     """Find the number as an analysis does, and decompose; return maps, factors and the error."""
-    settings, notes = resolve_settings(window=task.window, step=task.step), Notes()
+    settings, notes = merged(resolve_settings(window=task.window, step=task.step), MAPS), Notes()
     with one_blas_thread():
         with watch.stage("windows, FFT, scree, number"):
             ground = Ground(image, usable_pixels(image, settings, notes), allowed_memory() // 4)

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
+from fftscape.closer import CloseLook, close_look, finer_grid, scores_of
 from fftscape.compute.assignments import Assignment
 from fftscape.compute.moments import Moments, cell_moments
+from fftscape.ground import Ground
 from fftscape.model.mapped import release
 from fftscape.model.records import Segmentation, WindowGrid
-from fftscape.model.settings import Settings, SpectraSettings
+from fftscape.model.settings import Pair, Settings
 from fftscape.stages.outlines import level_cell, loud_beside_quiet, outline_cell, outlined
 from fftscape.stages.segmentation import Placed, near_boundaries, segment, sharpened
-from fftscape.stages.windows import survey_grid
-from fftscape.survey import Ground
 
-# Windows smaller than this hold too few pixels to tell structures apart.
-_SMALLEST_WINDOW = 10
-# Boundaries are placed with windows down to this part of the size that found them.
-_FINEST = 4
-# They lie no nearer to each other than this part of it: the finest ones, at steps of half of them, tell as much as four
-# times as many.
-_NEAREST = 8
+# Neighbouring windows overlap, so a light smoothing costs no resolution. Where those of half the size cannot tell so,
+# several together may, and better than the larger ones; then still smaller ones cannot. Sigmas in windows.
+_SMOOTHINGS = 0.25, 0.5
 # Larger images are worked on in tiles of this side, in pixels, each with so many windows of what lies around it:
 # maps of the finest windows of a whole mosaic would not fit into memory.
 _LARGEST, _TILE, _AROUND = 6144, 4096, 6
 
 
-def labelled(ground: Ground, assignment: Assignment, covering: WindowGrid, settings: Settings) -> Segmentation:
+def labelled(
+    ground: Ground, assignment: Assignment, covering: WindowGrid, settings: Settings, look: CloseLook | None = None
+) -> Segmentation:
     """Give each pixel a component.
 
     Parameters
@@ -43,49 +42,67 @@ def labelled(ground: Ground, assignment: Assignment, covering: WindowGrid, setti
         Pixels that none of its windows covers get no label.
     settings : Settings
         Whether boundaries are placed anew with smaller and smaller windows, while these can tell.
+    look : CloseLook, optional
+        At windows of half the size, where there has been one.
 
     Returns
     -------
     Segmentation
         Labels, margins and areas.
     """
-    return segment(_placed(ground, assignment, settings), len(assignment.distances), covering)
+    looked = cache(lambda: look or close_look(ground, assignment.grid.size, seed=settings.regions.seed))
+    return segment(_placed(ground, assignment, settings, looked), len(assignment.distances), covering)
 
 
-def _placed(ground: Ground, assignment: Assignment, settings: Settings) -> Iterator[Placed]:
+def _placed(
+    ground: Ground, assignment: Assignment, settings: Settings, looked: Callable[[], CloseLook | None]
+) -> Iterator[Placed]:
     for rows in _parts(ground.image.shape[0]):
         for columns in _parts(ground.image.shape[1]):
             around = _around(rows, assignment.grid.size[0]), _around(columns, assignment.grid.size[1])
             here = Assignment(*_cropped(assignment, around))
             if settings.segmentation.sharpen:
-                here = _sharpened(ground, here, around, settings.regions.seed)
+                here = _sharpened(ground, here, around, looked, settings.regions.seed)
                 release(ground.image.data)
             yield Placed(rows, columns, here)
 
 
-def _sharpened(ground: Ground, assignment: Assignment, part: tuple[slice, slice], seed: int) -> Assignment:
+def _sharpened(
+    ground: Ground, assignment: Assignment, part: tuple[slice, slice], looked: Callable[[], CloseLook | None], seed: int
+) -> Assignment:
     """Place the boundaries in a part of the image anew, as finely as the components there can be told apart."""
     present = np.unique(assignment.distances.argmin(axis=0))
-    coarsest, count = assignment.grid.size, len(assignment.distances)
-    least_step = max(1, coarsest[0] // _NEAREST), max(1, coarsest[1] // _NEAREST)
     here = replace(assignment, distances=assignment.distances[present])
-    while len(present) > 1 and min(here.grid.size) // 2 >= _SMALLEST_WINDOW:
-        size = here.grid.size[0] // 2, here.grid.size[1] // 2
-        if size[0] * _FINEST < coarsest[0]:
-            break
-        finer = near_boundaries(here, _within(survey_grid(ground.usable, size, least_step), part))
-        better = sharpened(here, ground.spectra(finer, SpectraSettings()), seed=seed)
-        if better is None:
-            break
-        here = better
     if len(present) > 1:
+        smoothing = _SMOOTHINGS[0]
+        while smoothing == _SMOOTHINGS[0]:
+            better = _better(ground, here, assignment.grid.size, part, looked, seed)
+            if better is None:
+                break
+            here, smoothing = better
         here = _outlined(ground, here, replace(assignment, distances=assignment.distances[present]), part)
     if here.grid is assignment.grid:  # nothing was placed anew
         return assignment
     # Components that are nowhere near are as far as others that are out of reach.
-    distances = np.full((count, *here.grid.shape), 2 * here.distances.max(), here.distances.dtype)
+    distances = np.full((len(assignment.distances), *here.grid.shape), 2 * here.distances.max(), here.distances.dtype)
     distances[present] = here.distances
     return replace(here, distances=distances)
+
+
+def _better(
+    ground: Ground, here: Assignment, coarsest: Pair, part: tuple[slice, slice],
+    looked: Callable[[], CloseLook | None], seed: int,
+) -> tuple[Assignment, float] | None:  # fmt: skip
+    """Place the boundaries with windows of half the size, see `sharpened`; None where these cannot tell."""
+    finer, is_first = finer_grid(ground.usable, here.grid.size, coarsest), here.grid.size == coarsest
+    if finer is None:
+        return None
+    smoothings = _SMOOTHINGS if is_first else _SMOOTHINGS[:1]
+    if is_first and (look := looked()):
+        look = look.part(*_inside(look.grid, part))
+        return sharpened(here, look.grid, lambda count: look.scores[:count], smoothings)
+    near = near_boundaries(here, finer.part(*_inside(finer, part)))
+    return sharpened(here, near, lambda count: scores_of(ground, near, count, seed=seed), smoothings)
 
 
 def _outlined(ground: Ground, finest: Assignment, coarsest: Assignment, part: tuple[slice, slice]) -> Assignment:
@@ -119,10 +136,6 @@ def _around(part: slice, size: int) -> slice:
 def _cropped(assignment: Assignment, part: tuple[slice, slice]) -> tuple[WindowGrid, np.ndarray]:
     rows, columns = _inside(assignment.grid, part)
     return assignment.grid.part(rows, columns), assignment.distances[:, rows, columns]
-
-
-def _within(grid: WindowGrid, part: tuple[slice, slice]) -> WindowGrid:
-    return grid.part(*_inside(grid, part))
 
 
 def _inside(grid: WindowGrid, part: tuple[slice, slice]) -> tuple[slice, slice]:

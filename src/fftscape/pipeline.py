@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fftscape.closer import CloseLook
 from fftscape.compute.assignments import Assignment
 from fftscape.compute.backend import device
 from fftscape.compute.executors import aside, elsewhere, is_spread, one_blas_thread
@@ -21,6 +22,7 @@ from fftscape.compute.kernel import LANES, vectors
 from fftscape.compute.memory import allowed_memory
 from fftscape.compute.pixels import scale_of
 from fftscape.compute.transform import done_by
+from fftscape.ground import Ground
 from fftscape.labelling import labelled
 from fftscape.model.analysis import AnalysisRecord
 from fftscape.model.arrays import FloatArray, IntArray
@@ -51,7 +53,7 @@ from fftscape.stages.rank import compute_scree
 from fftscape.stages.references import agreement, mean_spectra
 from fftscape.stages.rotation import joined, said, same_rings
 from fftscape.stages.segmentation import assigned_by_labels, assigned_by_loadings
-from fftscape.survey import Ground, Survey, scree_beside_noise, surveyed
+from fftscape.survey import Survey, scree_beside_noise, surveyed
 from fftscape.usable import usable_pixels
 
 # Of the memory allowed, the spectra of one grid take one of so many parts: samples, maps and copies need the others.
@@ -137,7 +139,7 @@ def describe(image: Image, model: AnalysisRecord, *, notes: Notes) -> AnalysisRe
         ground = Ground(image, usable_pixels(image, model.settings, notes), room)
         spectra = _spectra(ground, model.settings, notes)
         result = project(spectra, to_half_plane(model.factors))
-        found = _Found(ground, digest, spectra, model.scree, None, None, result, lambda: None, lambda: None)
+        found = _Found(ground, digest, spectra, model.scree, None, None, None, result, lambda: None, lambda: None)
         return _assemble(found, model.settings, notes)
 
 
@@ -166,21 +168,24 @@ def _analyzed(
     ground, spectra = Ground(image, prepared.usable, room, backend, prepared.centred), prepared.spectra
     survey = None if prepared.survey is None else replace(prepared.survey, rank=chosen.rank)
     check_number(chosen, spectra)
+    look = None if survey is None else survey.look
     scree, regions = _number(ground, survey, spectra, chosen)
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
     if unseen:
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
-    means = None if regions is None else mean_spectra(spectra, regions)
+    grid, means = spectra.grid, None if regions is None else mean_spectra(spectra, regions)
     with (
-        aside(lambda: _by_regions(ground, regions, spectra.grid, chosen), at_once=_has_room(spectra)) as by_regions,
+        aside(
+            lambda: _by_regions(ground, regions, spectra.grid, look, chosen), at_once=_has_room(spectra)
+        ) as by_regions,
         aside(lambda: None if means is None else _turns(means, spectra, image)) as turns,
     ):
         result = factorize(spectra, scree.n_components, chosen.factorization, start=means, sample=prepared.sample)
-        if regions is not None and means is not None and agreement(regions, result.loadings, spectra.grid) < _AGREEING:
+        if regions is not None and means is not None and agreement(regions, result.loadings, grid) < _AGREEING:
             # Of several ways to describe the spectra equally well it found one that is not that of the regions.
             result = project(spectra, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12))
             notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-        found = _Found(ground, digest, spectra, scree, regions, means, result, by_regions, turns)
+        found = _Found(ground, digest, spectra, scree, regions, means, look, result, by_regions, turns)
         return _assemble(found, chosen, notes)
 
 
@@ -225,6 +230,7 @@ class _Found:
     scree: Scree
     regions: Regions | None
     means: FloatArray | None
+    look: CloseLook | None
     result: Factorization
     by_regions: Callable[[], Segmentation | None]
     turns_of_means: Callable[[], Turns | None]
@@ -264,11 +270,13 @@ def _finer(
     return chosen, survey.beside(first)
 
 
-def _by_regions(ground: Ground, regions: Regions | None, grid: WindowGrid, settings: Settings) -> Segmentation | None:
+def _by_regions(
+    ground: Ground, regions: Regions | None, grid: WindowGrid, look: CloseLook | None, settings: Settings
+) -> Segmentation | None:
     """Give pixels to the regions, which needs no factorization."""
     if regions is None:
         return None
-    return _labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, settings)
+    return _labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, look, settings)
 
 
 def _turns(half_planes: FloatArray, spectra: Spectra, image: Image) -> Turns:
@@ -278,14 +286,18 @@ def _turns(half_planes: FloatArray, spectra: Spectra, image: Image) -> Turns:
 
 def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Segmentation:
     """Assign windows to components, and pixels."""
-    grid = found.spectra.grid
-    return found.by_regions() or _labelled(found.ground, assigned_by_loadings(loadings, grid), grid, settings)
+    grid, segmentation = found.spectra.grid, found.by_regions()
+    if segmentation is None:
+        segmentation = _labelled(found.ground, assigned_by_loadings(loadings, grid), grid, found.look, settings)
+    return segmentation
 
 
-def _labelled(ground: Ground, assignment: Assignment, grid: WindowGrid, settings: Settings) -> Segmentation:
+def _labelled(
+    ground: Ground, assignment: Assignment, grid: WindowGrid, look: CloseLook | None, settings: Settings
+) -> Segmentation:
     """Place boundaries in this process, tile by tile: spectra fit in here, and would be computed twice elsewhere."""
     with elsewhere(None):
-        return labelled(ground, assignment, grid, settings)
+        return labelled(ground, assignment, grid, settings, look)
 
 
 def _has_room(spectra: Spectra) -> bool:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
-from fftscape.compute.executors import aside, is_spread
-from fftscape.compute.half_plane import n_features
-from fftscape.compute.pixels import Scale, scale_of
-from fftscape.model.arrays import BoolArray, FloatArray
-from fftscape.model.image import Image
+from fftscape.closer import CloseLook, close_look
+from fftscape.compute.executors import aside
+from fftscape.ground import Ground, most_held
+from fftscape.model.arrays import FloatArray
 from fftscape.model.records import LEAST_CONFIDENCE, LocalSpectra, Regions, Scree, Spectra, WindowGrid
-from fftscape.model.settings import Backend, Pair, RankSettings, Settings, SpectraSettings, merged
+from fftscape.model.settings import Pair, RankSettings, Settings, SpectraSettings, merged
 from fftscape.stages.factorization import Sample, sampled_for
 from fftscape.stages.rank import (
     directions_above_noise,
@@ -27,68 +26,11 @@ from fftscape.stages.rank import (
 from fftscape.stages.references import on_grid
 from fftscape.stages.regions import evidence_in, find_regions
 from fftscape.stages.scan_lines import Lines, noisy_lines, without_lines
-from fftscape.stages.spectra import local_spectra, spectra_within, without_blank_windows
+from fftscape.stages.spectra import local_spectra
 from fftscape.stages.windows import packed, sparse_grid, survey_grid, thinned, window_grid, windows_of
 
-# Windows, and values of their spectra, from which a scree plot is computed at most.
-_MOST_WINDOWS = 5000
-_MOST_VALUES = 1 << 25
 # With fewer windows side by side, two regions that are wide enough and a boundary between them hardly find room.
 _FEWEST_SIDE_BY_SIDE = 4.0
-
-
-@dataclass(frozen=True, eq=False)
-class Ground:
-    """What windows are cut from.
-
-    Parameters
-    ----------
-    image : Image
-        Data of shape (y, x).
-    usable : ndarray of bool, shape (y, x)
-        False for pixels that hold no data.
-    room : int
-        Bytes that the spectra of one grid may take; more of them are not held.
-    backend : {'numpy', 'torch', 'cupy'}
-        What they are computed with.
-    known : Scale, optional
-        Of the pixels, counted from their mean, where it was found before.
-    """
-
-    image: Image
-    usable: BoolArray
-    room: int
-    backend: Backend = "numpy"
-    known: Scale | None = None
-
-    @cached_property
-    def centred(self) -> Scale:
-        """Scale of the pixels, counted from their mean."""
-        return self.known or scale_of(self.image.data, centred=True)
-
-    @cached_property
-    def _from_zero(self) -> Scale:
-        return scale_of(self.image.data, centred=False)
-
-    def scale(self, settings: SpectraSettings) -> Scale:
-        """Return the scale of the pixels for spectra that are made so."""
-        return self.centred if settings.remove_mean else self._from_zero
-
-    def spectra(self, grid: WindowGrid, settings: SpectraSettings) -> Spectra:
-        """Return the spectra of the windows that are valid in a grid."""
-        room = 0 if is_spread() else self.room
-        return spectra_within(room, self.image.data, grid, settings, self.scale(settings), self.backend)
-
-    def without_blank_windows(self, grid: WindowGrid, settings: SpectraSettings) -> WindowGrid:
-        """Leave out windows that have no spectrum."""
-        return without_blank_windows(self.image.data, grid, settings, self.scale(settings))
-
-    def held(self, spectra: Spectra) -> LocalSpectra:
-        """Return spectra that are in memory: all of them or, where they are too many, an even part."""
-        if isinstance(spectra, LocalSpectra):
-            return spectra
-        part = thinned(spectra.grid, _most(spectra.grid))
-        return local_spectra(self.image.data, part, spectra.settings, self.scale(spectra.settings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +51,8 @@ class Survey:
         Lines whose noise was left out when regions were looked for.
     sample : Sample, optional
         Of the spectra, where they are to be factorized.
+    look : CloseLook, optional
+        At windows of half the size, where boundaries are to be placed with them.
     other : tuple of Scree and tuple of int, optional
         What windows of another size show, and their size in pixels (y, x).
     """
@@ -119,6 +63,7 @@ class Survey:
     spectra: Spectra
     noisy: tuple[Lines, ...] = ()
     sample: Sample | None = None
+    look: CloseLook | None = None
     other: tuple[Scree, Pair] | None = None
 
     @property
@@ -220,11 +165,19 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     factorized = isinstance(spectra, LocalSpectra) and _are_of_the_result(grid, settings)
     # Few windows tell in which directions to look at many.
     start = directions if len(directions) and not noisy() else None
-    evidence = evidence_in(quiet, directions_above_noise(eigenvalues), settings.regions, start)
+    differing = directions_above_noise(eigenvalues)
+    evidence = evidence_in(quiet, differing, settings.regions, start)
+    looked = settings.segmentation.sharpen and isinstance(spectra, LocalSpectra) and differing > 0
     # Where that shows boundaries is the work of one processor.
-    with aside(lambda: sampled_for(spectra, number, settings.factorization.seed), at_once=factorized) as sample:
+    with (
+        aside(lambda: sampled_for(spectra, number, settings.factorization.seed), at_once=factorized) as sample,
+        aside(lambda: close_look(ground, size, seed=settings.regions.seed), at_once=looked) as look,
+    ):
         regions = find_regions(quiet, evidence, settings.regions)
-        return Survey(eigenvalues, regions, settings.rank, spectra, noisy(), sample() if factorized else None)
+        return Survey(
+            eigenvalues, regions, settings.rank, spectra, noisy(),
+            sample() if factorized else None, look() if looked else None,
+        )  # fmt: skip
 
 
 def _are_of_the_result(grid: WindowGrid, settings: Settings) -> bool:
@@ -257,7 +210,7 @@ def scree_beside_noise(spectra: Spectra, settings: RankSettings) -> Scree:
 def _scree_and_directions(spectra: Spectra, settings: RankSettings) -> tuple[Scree, FloatArray]:
     """Return the scree plot, and the directions in which the windows vary, shape (direction, feature)."""
     sparse = sparse_grid(spectra.grid)
-    most = _most(sparse)
+    most = most_held(sparse)
     # Noise is the same everywhere, so that of many windows needs only as large an image as holds those looked at.
     quiet = sparse if sparse.n_valid <= most else packed(sparse, most)
     noise = _Noise(
@@ -293,7 +246,3 @@ def _noise_eigenvalues(noise: _Noise) -> FloatArray:
     grid = WindowGrid(noise.size, noise.size, origins_y, origins_x, noise.image_shape, valid)
     pixels = np.random.default_rng(noise.rank.seed).standard_normal(noise.image_shape, np.float32)
     return null_eigenvalues(local_spectra(pixels, grid, noise.spectra), noise.rank)
-
-
-def _most(grid: WindowGrid) -> int:
-    return min(_MOST_WINDOWS, max(1, _MOST_VALUES // n_features(grid.size)))

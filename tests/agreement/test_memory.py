@@ -6,7 +6,7 @@ import pytest
 import tifffile
 
 import fftscape as fs
-from fftscape import survey
+from fftscape import ground
 from fftscape.model import mapped
 from fftscape.model.errors import InvalidSettingError
 from fftscape.model.notes import Notes
@@ -33,8 +33,8 @@ def kinds(monkeypatch):
         held.append(isinstance(spectra, LocalSpectra))
         return spectra
 
-    original = survey.spectra_within
-    monkeypatch.setattr(survey, "spectra_within", noting)
+    original = ground.spectra_within
+    monkeypatch.setattr(ground, "spectra_within", noting)
     return held
 
 

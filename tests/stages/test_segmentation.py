@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fftscape.compute.scores import leading_scores
 from fftscape.model.settings import SpectraSettings
 from fftscape.stages.segmentation import (
     Placed,
@@ -101,6 +102,11 @@ def two_gratings(shape, boundary, noise):
     return waves + noise * np.random.default_rng(0).standard_normal(shape)
 
 
+def scores(image, grid):
+    found = leading_scores(local_spectra(image, grid, SpectraSettings()), 16, seed=0)
+    return lambda count: grid.to_map(found.values[:, :count])
+
+
 def test_smaller_windows_move_a_boundary_to_its_place():
     image, usable = two_gratings((480, 931), 463, 0.3), np.ones((480, 931), bool)
     coarse = survey_grid(usable, (48, 48))
@@ -111,7 +117,8 @@ def test_smaller_windows_move_a_boundary_to_its_place():
         # Along the boundary all windows, elsewhere few.
         assert grid.valid[:, np.abs(grid.centres_x - 463) < size / 2].all()
         assert grid.valid.mean() < 0.5
-        assignment = sharpened(assignment, local_spectra(image, grid, SpectraSettings()), seed=0)
+        assignment, smoothing = sharpened(assignment, grid, scores(image, grid), [0.25, 0.5])
+        assert smoothing == 0.25
     result = segmented(assignment, window_grid(usable, (48, 48), (12, 12)))
     edge = (result.labels == 0).sum(axis=1)
     assert abs(edge.mean() - 463) < 1.5
@@ -124,5 +131,18 @@ def test_smaller_windows_that_cannot_tell_are_not_believed():
     noise = np.random.default_rng(1).standard_normal(usable.shape)
     coarse = survey_grid(usable, (48, 48))
     labels = (coarse.centres_x > 150).astype(np.int16) + np.zeros((coarse.shape[0], 1), np.int16)
-    spectra = local_spectra(noise, survey_grid(usable, (24, 24)), SpectraSettings())
-    assert sharpened(assigned_by_labels(labels, 2, coarse), spectra, seed=0) is None
+    grid = survey_grid(usable, (24, 24))
+    assert sharpened(assigned_by_labels(labels, 2, coarse), grid, scores(noise, grid), [0.25, 0.5]) is None
+
+
+def test_where_windows_alone_cannot_tell_several_together_may():
+    image, usable = two_gratings((480, 620), 310, 6.0), np.ones((480, 620), bool)
+    coarse = survey_grid(usable, (64, 64))
+    labels = (coarse.centres_x > 310).astype(np.int16) + np.zeros((coarse.shape[0], 1), np.int16)
+    assignment, grid = assigned_by_labels(labels, 2, coarse), survey_grid(usable, (32, 32), (16, 16))
+    assert sharpened(assignment, grid, scores(image, grid), [0.25]) is None
+    placed, smoothing = sharpened(assignment, grid, scores(image, grid), [0.25, 0.5])
+    assert smoothing == 0.5
+    result = segmented(placed, window_grid(usable, (64, 64), (16, 16)))
+    assert result.resolution == 32
+    assert abs((result.labels == 0).sum(axis=1).mean() - 310) < 6

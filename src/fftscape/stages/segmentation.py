@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,20 +10,16 @@ import numpy.typing as npt
 
 from fftscape.compute.assignments import Assignment, across, coarse_span, nearest, resampled
 from fftscape.compute.executors import for_each, ordered
-from fftscape.compute.scores import leading_scores
 from fftscape.compute.territories import deep_inside, local_distances, within_reach, without_gaps
 from fftscape.compute.whitening import whitening
 from fftscape.model.arrays import BoolArray, FloatArray
 from fftscape.model.mapped import bands_of, release, scratch
-from fftscape.model.records import Segmentation, Spectra, WindowGrid
+from fftscape.model.records import Segmentation, WindowGrid
 
 # Directions kept to tell components apart at a finer scale: some, and some for each component.
-_DIRECTIONS, _DIRECTIONS_EACH, _MOST_DIRECTIONS = 4, 3, 16
-# Neighbouring windows overlap, so a light smoothing costs no resolution. In windows.
-_SMOOTHING = 0.25
-# A finer scale is believed where it gives so many of the windows that are beyond doubt to the right component; of
-# windows at steps of half, smoothing averages so few that each has about twice the noise.
-_RELIABLE, _RELIABLE_ALONE, _FEW_STEPS = 0.95, 0.9, 2
+_DIRECTIONS, _DIRECTIONS_EACH, MOST_DIRECTIONS = 4, 3, 16
+# A finer scale is believed where it gives so many of the windows that are beyond doubt to the right component.
+_RELIABLE = 0.9
 # Labels may change so far from a boundary, in windows of the coarser scale.
 _REACH = 0.5
 # Beyond that reach, smoothing needs the windows so much further.
@@ -125,7 +121,9 @@ def near_boundaries(assignment: Assignment, grid: WindowGrid) -> WindowGrid:
     return replace(grid, valid=grid.valid & needed)
 
 
-def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignment | None:
+def sharpened(
+    assignment: Assignment, grid: WindowGrid, scores: Callable[[int], FloatArray], smoothings: Sequence[float]
+) -> tuple[Assignment, float] | None:
     """Place boundaries with smaller windows.
 
     The windows beyond doubt teach what each component looks like at the finer scale; windows
@@ -135,51 +133,61 @@ def sharpened(assignment: Assignment, finer: Spectra, *, seed: int) -> Assignmen
     ----------
     assignment : Assignment
         From larger windows.
-    finer : Spectra
-        Spectra of smaller windows, those near boundaries without gaps (`near_boundaries`).
-    seed : int
-        Seed of the search for leading directions.
+    grid : WindowGrid
+        Smaller windows, those near boundaries without gaps (`near_boundaries`).
+    scores : callable
+        Takes a number of directions, and returns where the windows lie along so many leading ones or, where there are
+        not so many, along all: an array of shape (direction, window_y, window_x).
+    smoothings : sequence of float
+        Sigmas of Gaussians that scores are smoothed by, in windows; the next is tried where one is not enough.
 
     Returns
     -------
-    Assignment or None
-        On the finer grid; None where smaller windows cannot tell the components apart reliably.
+    tuple of Assignment and float, or None
+        On the finer grid, and which smoothing was enough; None where smaller windows cannot tell the components apart
+        reliably.
 
     Notes
     -----
     Nearest mean of the neighbourhood in the leading scores, in units of the spread inside the
     components (linear discriminant analysis with local means).
     """
-    from scipy.ndimage import gaussian_filter
-
-    grid, count = finer.grid, len(assignment.distances)
+    count = len(assignment.distances)
     labels = resampled(assignment, grid.centres_y, grid.centres_x).argmin(axis=0)
     span = coarse_span(assignment, grid)
     insides = list(ordered(lambda index: deep_inside(labels == index, span, grid.valid), range(count)))
     if not all(inside.any() for inside in insides):
         return None
-    directions = min(_DIRECTIONS + _DIRECTIONS_EACH * count, _MOST_DIRECTIONS)
-    scores = leading_scores(finer, directions, seed=seed)
-    values = without_gaps(np.moveaxis(grid.to_map(scores.values), 0, -1).astype(np.float32), grid.valid)
-    values = np.ascontiguousarray(values)
-
-    def smooth(direction: int) -> None:
-        sigma = _SMOOTHING * grid.span[0], _SMOOTHING * grid.span[1]
-        values[..., direction] = gaussian_filter(values[..., direction], sigma, mode="nearest")
-
-    for_each(smooth, range(values.shape[-1]))  # there may be fewer than were asked for
-    values = values @ whitening(_covariance_within(values, insides)).astype(np.float32)
+    directions = min(_DIRECTIONS + _DIRECTIONS_EACH * count, MOST_DIRECTIONS)
+    values = without_gaps(np.moveaxis(scores(directions), 0, -1).astype(np.float32), grid.valid)
     near = within_reach(labels, count, span, _REACH)
     wanted = np.logical_or.reduce([*insides, near.sum(axis=0) > 1])
-    distances = local_distances(values, insides, span, wanted)
-    nearest = distances.argmin(axis=0)
-    least = _RELIABLE_ALONE if max(grid.span) <= _FEW_STEPS else _RELIABLE
-    if min(np.mean(nearest[inside] == index) for index, inside in enumerate(insides)) < least:
+    for smoothing in smoothings:
+        smooth = _smoothed(values, (smoothing * grid.span[0], smoothing * grid.span[1]))
+        smooth = smooth @ whitening(_covariance_within(smooth, insides)).astype(np.float32)
+        distances = local_distances(smooth, insides, span, wanted)
+        nearest = distances.argmin(axis=0)
+        if min(np.mean(nearest[inside] == index) for index, inside in enumerate(insides)) >= _RELIABLE:
+            break
+    else:
         return None
     # Beyond reach of the boundary a window keeps its component.
     asked = np.isfinite(distances)
     distances = np.sqrt(np.where(asked, distances, 0))
-    return Assignment(grid, np.where(near, distances, distances.max() * 2))
+    return Assignment(grid, np.where(near, distances, distances.max() * 2)), smoothing
+
+
+def _smoothed(values: FloatArray, sigmas: tuple[float, float]) -> FloatArray:
+    """Smooth each of the last axis's maps by a Gaussian; sigmas in windows' steps."""
+    from scipy.ndimage import gaussian_filter
+
+    smooth = np.empty_like(values)
+
+    def work(direction: int) -> None:
+        smooth[..., direction] = gaussian_filter(values[..., direction], sigmas, mode="nearest")
+
+    for_each(work, range(values.shape[-1]))
+    return smooth
 
 
 def segment(pieces: Iterable[Placed], count: int, covering: WindowGrid) -> Segmentation:
