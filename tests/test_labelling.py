@@ -5,12 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 import fftscape as fs
 from fftscape import closer, labelling
 from fftscape.closer import close_look
 from fftscape.ground import Ground
 from fftscape.model.settings import Settings
+from fftscape.stages import segmentation
 from fftscape.stages.segmentation import assigned_by_labels, near_boundaries
 from fftscape.stages.windows import window_grid
 
@@ -122,3 +124,18 @@ def test_smaller_windows_that_need_each_other_are_the_last(monkeypatch):
     monkeypatch.setattr(labelling, "near_boundaries", None)
     found = labelling.labelled(Ground(image, usable, 2**40), assigned_by_labels(labels, 2, grid), grid, Settings())
     assert found.resolution == 32
+
+
+@pytest.mark.parametrize("most", [100, 1 << 14])
+def test_far_from_boundaries_nothing_speaks_for_another_component(scene, monkeypatch, most):
+    """Whether all windows teach, or patches of them, which must not show in the margin."""
+    monkeypatch.setattr(closer, "_MOST_WINDOWS", most)
+    monkeypatch.setattr(segmentation, "_ENOUGH_WINDOWS", 0)
+    found = labelled(scene)
+    borders = np.zeros(found.labels.shape, bool)
+    borders[1:] |= found.labels[1:] != found.labels[:-1]
+    borders[:, 1:] |= found.labels[:, 1:] != found.labels[:, :-1]
+    depth = distance_transform_edt(~borders)
+    assert (depth > 70).mean() > 0.1
+    assert (found.margin[depth > 70] == 1).all()
+    assert np.median(found.margin[depth < 4]) < 0.4
