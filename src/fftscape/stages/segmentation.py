@@ -171,7 +171,7 @@ def sharpened(
             break
     else:
         return None
-    # Beyond reach of the boundary a window keeps its component, and nothing is said against it: some are there that teach.
+    # Beyond reach of the boundary a window keeps its component, also where it was looked at to teach.
     distances = np.sqrt(np.where(near.sum(axis=0) > 1, distances, 0))
     return Assignment(grid, np.where(near, distances, distances.max() * 2)), smoothing
 
