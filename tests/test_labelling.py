@@ -28,7 +28,8 @@ def labelled(scene, size=64, image=None):
     grid = window_grid(usable, (size, size), (size // 4, size // 4))
     true = scene.labels[np.ix_(grid.centres_y.astype(int), grid.centres_x.astype(int))]
     assignment = assigned_by_labels(true.astype(np.int16), scene.n_components, grid)
-    return labelling.labelled(Ground(image or scene.image, usable, 2**40), assignment, grid, Settings())
+    ground = Ground(image or scene.image, usable, 2**40)
+    return labelling.labelled(ground, assignment, grid, Settings(), lambda: close_look(ground, grid.size, seed=0))
 
 
 @pytest.mark.parametrize("tile", [pytest.param(150, marks=pytest.mark.long), 333])
@@ -71,7 +72,8 @@ def test_components_that_a_tile_lacks_get_none_of_it(monkeypatch):
     monkeypatch.setattr(labelling, "_TILE", 150)
     monkeypatch.setattr(labelling, "_AROUND", 1)
     assignment = assigned_by_labels(labels, 3, grid)  # the third is nowhere
-    found = labelling.labelled(Ground(image, usable, 2**40), assignment, grid, Settings())
+    ground = Ground(image, usable, 2**40)
+    found = labelling.labelled(ground, assignment, grid, Settings(), lambda: close_look(ground, grid.size, seed=0))
     assert (found.labels[:, :440] == 0).all()
     assert (found.labels[:, 460:] == 1).all()
     assert found.area_fractions[2] == 0
@@ -88,27 +90,30 @@ def test_parts_are_all_of_it(length):
 
 
 def test_smaller_windows_lie_at_steps_of_half(scene, monkeypatch):
-    laid, looked = [], []
+    laid = []
 
     def noted(assignment, grid):
         laid.append(grid)
         return near_boundaries(assignment, grid)
 
-    def looking(*arguments, **options):
-        looked.append(close_look(*arguments, **options))
-        return looked[-1]
-
     monkeypatch.setattr(labelling, "near_boundaries", noted)
-    monkeypatch.setattr(labelling, "close_look", looking)
     labelled(scene)
-    assert [(look.grid.size, look.grid.step) for look in looked] == [((32, 32), (16, 16))]
     assert [(grid.size, grid.step) for grid in laid] == [((16, 16), (8, 8))]
 
 
 def test_of_many_windows_those_near_boundaries_are_as_good_as_all(scene, monkeypatch):
-    whole = labelled(scene)
+    whole, looked_at = labelled(scene), []
+
+    def noted(assignment, grid):
+        near = near_boundaries(assignment, grid)
+        looked_at.append(near.valid.mean())
+        return near
+
     monkeypatch.setattr(closer, "_MOST_WINDOWS", 100)
+    monkeypatch.setattr(segmentation, "_ENOUGH_WINDOWS", 0)  # all components teach by patches
+    monkeypatch.setattr(labelling, "near_boundaries", noted)
     near = labelled(scene)
+    assert looked_at[0] < 0.5
     assert (near.labels == whole.labels).mean() > 0.995
     assert near.resolution == whole.resolution < 64
 
@@ -122,8 +127,26 @@ def test_smaller_windows_that_need_each_other_are_the_last(monkeypatch):
     grid = window_grid(usable, (64, 64), (16, 16))
     labels = (grid.centres_x > 310).astype(np.int16) + np.zeros((grid.shape[0], 1), np.int16)
     monkeypatch.setattr(labelling, "near_boundaries", None)
-    found = labelling.labelled(Ground(image, usable, 2**40), assigned_by_labels(labels, 2, grid), grid, Settings())
+    assignment, ground = assigned_by_labels(labels, 2, grid), Ground(image, usable, 2**40)
+    found = labelling.labelled(ground, assignment, grid, Settings(), lambda: close_look(ground, grid.size, seed=0))
     assert found.resolution == 32
+
+
+def test_patches_that_teach_do_not_recognise_themselves(monkeypatch):
+    """Where all windows cannot tell two structures apart, a part of them must not seem to."""
+    y, x = np.mgrid[:1000, :1200]
+    image = np.where(x < 600, np.sin(2 * np.pi * x / 6), np.sin(2 * np.pi * (x + y) / 7))
+    image = fs.Image(image + 7.5 * np.random.default_rng(0).standard_normal(image.shape))
+    usable = np.ones(image.shape, bool)
+    grid, ground = window_grid(usable, (64, 64), (16, 16)), Ground(image, usable, 2**40)
+    assignment = assigned_by_labels(
+        (grid.centres_x > 600).astype(np.int16) + np.zeros((grid.shape[0], 1), np.int16), 2, grid
+    )
+    monkeypatch.setattr(segmentation, "_ENOUGH_WINDOWS", 0)
+    for most in (1 << 14, 100):
+        monkeypatch.setattr(closer, "_MOST_WINDOWS", most)
+        found = labelling.labelled(ground, assignment, grid, Settings(), lambda: close_look(ground, (64, 64), seed=0))
+        assert found.resolution == 64
 
 
 @pytest.mark.parametrize("most", [100, 1 << 14])

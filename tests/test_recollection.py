@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fftscape as fs
-from fftscape import labelling, pipeline, recollection, survey
+from fftscape import pipeline, recollection
 from fftscape.model.settings import PRESETS, merged
 
 
@@ -59,14 +59,17 @@ def test_one_close_look_serves_any_number(image, monkeypatch, others):
         looked.append(size)
         return original(ground, size, **options)
 
-    original = survey.close_look
-    monkeypatch.setattr(survey, "close_look", looking)
-    monkeypatch.setattr(labelling, "close_look", looking)
+    original = pipeline.close_look
+    monkeypatch.setattr(pipeline, "close_look", looking)
     recollection.forget()
     sharpen = {"segmentation": {"sharpen": others == "looked at before"}}
     first = fs.analyze(image, window=48, settings=merged(PRESETS["default"], sharpen))
+    assert len(looked) == (others == "looked at before")
     again = [first.with_components(number, sharpen=True) for number in (2, 3)]
-    assert looked == [(48, 48)] * (1 if others == "looked at before" else 2)
+    assert looked == [(48, 48)]
+    first.with_components(1)
+    fs.analyze(fs.Image(np.random.default_rng(0).normal(size=(200, 250))), window=48)
+    assert len(looked) == 1  # one structure has no boundaries
     for number, one in zip((2, 3), again, strict=True):
         recollection.forget()
         assert_equal(one, fs.analyze(image, window=48, n_components=number))

@@ -33,7 +33,7 @@ class CloseLook:
     ----------
     grid : WindowGrid
         The windows.
-    scores : ndarray of float64, shape (direction, window_y, window_x)
+    scores : ndarray of float32, shape (direction, window_y, window_x)
         Where each lies along the leading directions, the first one first; NaN where a window takes no part.
     """
 

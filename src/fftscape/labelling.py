@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
-from fftscape.closer import CloseLook, close_look, finer_grid, scores_of
+from fftscape.closer import CloseLook, finer_grid, scores_of
 from fftscape.compute.assignments import Assignment
 from fftscape.compute.moments import Moments, cell_moments
 from fftscape.ground import Ground
@@ -28,7 +27,11 @@ _LARGEST, _TILE, _AROUND = 6144, 4096, 6
 
 
 def labelled(
-    ground: Ground, assignment: Assignment, covering: WindowGrid, settings: Settings, look: CloseLook | None = None
+    ground: Ground,
+    assignment: Assignment,
+    covering: WindowGrid,
+    settings: Settings,
+    looked: Callable[[], CloseLook | None],
 ) -> Segmentation:
     """Give each pixel a component.
 
@@ -42,15 +45,14 @@ def labelled(
         Pixels that none of its windows covers get no label.
     settings : Settings
         Whether boundaries are placed anew with smaller and smaller windows, while these can tell.
-    look : CloseLook, optional
-        At windows of half the size, where there has been one.
+    looked : callable
+        Returns the close look at the ground with windows of the assignment's size; asked for only where it is needed.
 
     Returns
     -------
     Segmentation
         Labels, margins and areas.
     """
-    looked = cache(lambda: look or close_look(ground, assignment.grid.size, seed=settings.regions.seed))
     return segment(_placed(ground, assignment, settings, looked), len(assignment.distances), covering)
 
 
@@ -74,12 +76,10 @@ def _sharpened(
     present = np.unique(assignment.distances.argmin(axis=0))
     here = replace(assignment, distances=assignment.distances[present])
     if len(present) > 1:
-        smoothing = _SMOOTHINGS[0]
-        while smoothing == _SMOOTHINGS[0]:
-            better = _better(ground, here, assignment.grid.size, part, looked, seed)
-            if better is None:
-                break
+        can_tell_alone = True
+        while can_tell_alone and (better := _better(ground, here, assignment.grid.size, part, looked, seed)):
             here, smoothing = better
+            can_tell_alone = smoothing == _SMOOTHINGS[0]
         here = _outlined(ground, here, replace(assignment, distances=assignment.distances[present]), part)
     if here.grid is assignment.grid:  # nothing was placed anew
         return assignment

@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fftscape.closer import CloseLook
+from fftscape.closer import CloseLook, close_look
 from fftscape.compute.assignments import Assignment
 from fftscape.compute.backend import device
 from fftscape.compute.executors import aside, elsewhere, is_spread, one_blas_thread
@@ -45,7 +46,7 @@ from fftscape.preparation import (
     laid_grid,
     with_windows,
 )
-from fftscape.recollection import Prepared, forget, recalled, remember
+from fftscape.recollection import Prepared, forget, recalled, remember, remember_look
 from fftscape.stages.factorization import factorize, project, purest_spectra
 from fftscape.stages.orientation import orientation_map
 from fftscape.stages.peaks import find_peaks
@@ -139,7 +140,9 @@ def describe(image: Image, model: AnalysisRecord, *, notes: Notes) -> AnalysisRe
         ground = Ground(image, usable_pixels(image, model.settings, notes), room)
         spectra = _spectra(ground, model.settings, notes)
         result = project(spectra, to_half_plane(model.factors))
-        found = _Found(ground, digest, spectra, model.scree, None, None, None, result, lambda: None, lambda: None)
+        size, seed = model.grid.size, model.settings.regions.seed
+        looked = cache(lambda: close_look(ground, size, seed=seed))
+        found = _Found(ground, digest, spectra, model.scree, None, None, looked, result, lambda: None, lambda: None)
         return _assemble(found, model.settings, notes)
 
 
@@ -168,16 +171,16 @@ def _analyzed(
     ground, spectra = Ground(image, prepared.usable, room, backend, prepared.centred), prepared.spectra
     survey = None if prepared.survey is None else replace(prepared.survey, rank=chosen.rank)
     check_number(chosen, spectra)
-    look = None if survey is None else survey.look
     scree, regions = _number(ground, survey, spectra, chosen)
     unseen = 0 if regions is None else regions.n_structures - len(np.unique(regions.labels[regions.labels >= 0]))
     if unseen:
         notes.warn(f"{unseen} of the structures lie between the windows; choose a smaller step.", OddImageWarning)
     grid, means = spectra.grid, None if regions is None else mean_spectra(spectra, regions)
+    at_once = _has_room(spectra)
+    needed = chosen.segmentation.sharpen and scree.n_components > 1
     with (
-        aside(
-            lambda: _by_regions(ground, regions, spectra.grid, look, chosen), at_once=_has_room(spectra)
-        ) as by_regions,
+        aside(lambda: _look(ground, prepared, chosen), at_once=at_once and needed) as looked,
+        aside(lambda: _by_regions(ground, regions, grid, looked, chosen), at_once=at_once) as by_regions,
         aside(lambda: None if means is None else _turns(means, spectra, image)) as turns,
     ):
         result = factorize(spectra, scree.n_components, chosen.factorization, start=means, sample=prepared.sample)
@@ -185,7 +188,7 @@ def _analyzed(
             # Of several ways to describe the spectra equally well it found one that is not that of the regions.
             result = project(spectra, means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12))
             notes.add("Factors are the mean spectra of the regions, since the factorization ended at maps unlike them.")
-        found = _Found(ground, digest, spectra, scree, regions, means, look, result, by_regions, turns)
+        found = _Found(ground, digest, spectra, scree, regions, means, looked, result, by_regions, turns)
         return _assemble(found, chosen, notes)
 
 
@@ -216,6 +219,18 @@ def _spectra(ground: Ground, settings: Settings, notes: Notes, survey: Survey | 
     return spectra
 
 
+def _look(ground: Ground, prepared: Prepared, settings: Settings) -> CloseLook | None:
+    """Take the close look at the image, and keep it for other numbers; or the one that was kept."""
+    if prepared.look is not None:
+        return prepared.look
+    look = close_look(ground, prepared.spectra.grid.size, seed=settings.regions.seed)
+    remember_look(prepared.spectra, look)
+    return look
+
+
+_Looked = Callable[[], CloseLook | None]
+
+
 @dataclass(frozen=True, eq=False)
 class _Found:
     """What the stages up to the factorization found.
@@ -230,7 +245,7 @@ class _Found:
     scree: Scree
     regions: Regions | None
     means: FloatArray | None
-    look: CloseLook | None
+    looked: _Looked
     result: Factorization
     by_regions: Callable[[], Segmentation | None]
     turns_of_means: Callable[[], Turns | None]
@@ -271,12 +286,12 @@ def _finer(
 
 
 def _by_regions(
-    ground: Ground, regions: Regions | None, grid: WindowGrid, look: CloseLook | None, settings: Settings
+    ground: Ground, regions: Regions | None, grid: WindowGrid, looked: _Looked, settings: Settings
 ) -> Segmentation | None:
     """Give pixels to the regions, which needs no factorization."""
     if regions is None:
         return None
-    return _labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, look, settings)
+    return _labelled(ground, assigned_by_labels(regions.labels, regions.n_structures, grid), grid, looked, settings)
 
 
 def _turns(half_planes: FloatArray, spectra: Spectra, image: Image) -> Turns:
@@ -288,16 +303,16 @@ def _segmentation(found: _Found, loadings: FloatArray, settings: Settings) -> Se
     """Assign windows to components, and pixels."""
     grid, segmentation = found.spectra.grid, found.by_regions()
     if segmentation is None:
-        segmentation = _labelled(found.ground, assigned_by_loadings(loadings, grid), grid, found.look, settings)
+        segmentation = _labelled(found.ground, assigned_by_loadings(loadings, grid), grid, found.looked, settings)
     return segmentation
 
 
 def _labelled(
-    ground: Ground, assignment: Assignment, grid: WindowGrid, look: CloseLook | None, settings: Settings
+    ground: Ground, assignment: Assignment, grid: WindowGrid, looked: _Looked, settings: Settings
 ) -> Segmentation:
     """Place boundaries in this process, tile by tile: spectra fit in here, and would be computed twice elsewhere."""
     with elsewhere(None):
-        return labelled(ground, assignment, grid, settings, look)
+        return labelled(ground, assignment, grid, settings, looked)
 
 
 def _has_room(spectra: Spectra) -> bool:

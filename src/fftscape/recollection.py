@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from fftscape.closer import CloseLook
 from fftscape.compute.executors import is_spread
 from fftscape.compute.pixels import Scale
 from fftscape.model.arrays import BoolArray
@@ -38,6 +39,8 @@ class Prepared:
         Of the windows of the result.
     notes : Notes
         What was noted on the way.
+    look : CloseLook, optional
+        At smaller windows, once one was needed.
     """
 
     usable: BoolArray
@@ -45,6 +48,7 @@ class Prepared:
     survey: Survey | None
     spectra: Spectra
     notes: Notes
+    look: CloseLook | None = None
 
     @property
     def sample(self) -> Sample | None:
@@ -71,7 +75,7 @@ def recalled(
     settings : Settings
         Complete; its number of components does not matter.
     room, backend
-        As in `fftscape.survey.Ground`.
+        As in `fftscape.ground.Ground`.
 
     Returns
     -------
@@ -93,6 +97,13 @@ def remember(
     global _last
     if isinstance(prepared.spectra, LocalSpectra):  # others are computed from the image, which they hold
         _last = weakref.ref(image, _forget), (digest(), *_key(settings, room, backend)), prepared
+
+
+def remember_look(spectra: Spectra, look: CloseLook | None) -> None:
+    """Keep a look, too, where what was prepared with these spectra is still kept."""
+    global _last
+    if _last is not None and _last[2].spectra is spectra:
+        _last = *_last[:2], replace(_last[2], look=look)
 
 
 def forget() -> None:

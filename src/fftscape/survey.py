@@ -7,7 +7,6 @@ from functools import lru_cache
 
 import numpy as np
 
-from fftscape.closer import CloseLook, close_look
 from fftscape.compute.executors import aside
 from fftscape.ground import Ground, most_held
 from fftscape.model.arrays import FloatArray
@@ -51,8 +50,6 @@ class Survey:
         Lines whose noise was left out when regions were looked for.
     sample : Sample, optional
         Of the spectra, where they are to be factorized.
-    look : CloseLook, optional
-        At windows of half the size, where boundaries are to be placed with them.
     other : tuple of Scree and tuple of int, optional
         What windows of another size show, and their size in pixels (y, x).
     """
@@ -63,7 +60,6 @@ class Survey:
     spectra: Spectra
     noisy: tuple[Lines, ...] = ()
     sample: Sample | None = None
-    look: CloseLook | None = None
     other: tuple[Scree, Pair] | None = None
 
     @property
@@ -165,19 +161,11 @@ def surveyed(ground: Ground, settings: Settings) -> Survey:
     factorized = isinstance(spectra, LocalSpectra) and _are_of_the_result(grid, settings)
     # Few windows tell in which directions to look at many.
     start = directions if len(directions) and not noisy() else None
-    differing = directions_above_noise(eigenvalues)
-    evidence = evidence_in(quiet, differing, settings.regions, start)
-    looked = settings.segmentation.sharpen and isinstance(spectra, LocalSpectra) and differing > 0
+    evidence = evidence_in(quiet, directions_above_noise(eigenvalues), settings.regions, start)
     # Where that shows boundaries is the work of one processor.
-    with (
-        aside(lambda: sampled_for(spectra, number, settings.factorization.seed), at_once=factorized) as sample,
-        aside(lambda: close_look(ground, size, seed=settings.regions.seed), at_once=looked) as look,
-    ):
+    with aside(lambda: sampled_for(spectra, number, settings.factorization.seed), at_once=factorized) as sample:
         regions = find_regions(quiet, evidence, settings.regions)
-        return Survey(
-            eigenvalues, regions, settings.rank, spectra, noisy(),
-            sample() if factorized else None, look() if looked else None,
-        )  # fmt: skip
+        return Survey(eigenvalues, regions, settings.rank, spectra, noisy(), sample() if factorized else None)
 
 
 def _are_of_the_result(grid: WindowGrid, settings: Settings) -> bool:

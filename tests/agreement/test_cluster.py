@@ -151,7 +151,7 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", ["ordered", pytest.param("completed", marks=pytest.mark.long)])
+@pytest.mark.parametrize("way", [pytest.param(way, marks=() if way == "ordered" else pytest.mark.long) for way in WAYS])
 def test_a_scheduler_that_is_lost_is_said(mortal, way):
     cluster = Cluster(mortal)
     results = WAYS[way](cluster, 40)
@@ -165,7 +165,7 @@ def test_a_scheduler_that_is_lost_is_said(mortal, way):
     assert cluster.n_workers == 0
 
 
-@pytest.mark.parametrize("way", ["ordered", pytest.param("completed", marks=pytest.mark.long)])
+@pytest.mark.parametrize("way", [pytest.param(way, marks=() if way == "ordered" else pytest.mark.long) for way in WAYS])
 def test_results_that_nobody_can_compute_again_are_not_waited_for(mortal, way, monkeypatch):
     monkeypatch.setattr(cluster_module, "_PATIENCE", 0.2)
     results = WAYS[way](Cluster(mortal), 12)

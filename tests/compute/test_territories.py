@@ -93,3 +93,24 @@ def test_distances_follow_a_slow_change():
     nearest = local_distances(values, insides, (4, 4)).argmin(axis=0)
     everywhere = np.argmin([np.sum((values - values[inside].mean(axis=0)) ** 2, axis=-1) for inside in insides], axis=0)
     assert np.mean(nearest == right) > 0.9 > np.mean(everywhere == right) + 0.1
+
+
+def test_what_speaks_for_itself_can_be_left_out():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(13, 22, 3))
+    insides = [rng.random((13, 22)) < 0.4, rng.random((13, 22)) < 0.1]
+    span = 4, 2
+    found = local_distances(values, insides, span, apart=True)
+    # The same one place after the other: what counts are cells of half a window, and a mean of all far away.
+    cell_y, cell_x = np.arange(13) // 2, np.arange(22)
+    centre_y, centre_x = np.minimum(cell_y * 2 + 0.5, 12), cell_x
+    for y, x in [(0, 0), (5, 11), (12, 21), (7, 4)]:
+        for index, inside in enumerate(insides):
+            steps_y, steps_x = (y - centre_y) / 6, (x - centre_x) / 3
+            weight_y = np.exp(-(steps_y**2) / 2) / (6 * np.sqrt(2 * np.pi)) * (np.abs(steps_y) <= 3.5)
+            weight_x = np.exp(-(steps_x**2) / 2) / (3 * np.sqrt(2 * np.pi)) * (np.abs(steps_x) <= 3.5)
+            weights = np.outer(weight_y, weight_x) * inside
+            weights[y // 4 * 4 : y // 4 * 4 + 4, x // 2 * 2 : x // 2 * 2 + 2] = 0
+            mean = np.einsum("yx,yxd->d", weights, values) + 0.02 * values[inside].mean(axis=0)
+            expected = np.sum((values[y, x] - mean / (weights.sum() + 0.02)) ** 2)
+            np.testing.assert_allclose(found[index, y, x], expected, rtol=1e-4)

@@ -213,7 +213,12 @@ def without_gaps(values: npt.NDArray[Scalar], valid: BoolArray) -> npt.NDArray[S
 
 
 def local_distances(
-    values: FloatArray, insides: list[BoolArray], span: Span, wanted: BoolArray | None = None
+    values: FloatArray,
+    insides: list[BoolArray],
+    span: Span,
+    wanted: BoolArray | None = None,
+    *,
+    apart: bool = False,
 ) -> npt.NDArray[np.float32]:
     """Return the squared distance of each place to each region's mean in the neighbourhood.
 
@@ -227,6 +232,9 @@ def local_distances(
         Places per window, (y, x).
     wanted : ndarray of bool, shape (y, x), optional
         Places whose distances are asked for; all where left out.
+    apart : bool
+        Whether what lies in the same window, of those that divide the map, has no say in the mean: for asking the
+        places that speak for a region whether they are recognised.
 
     Returns
     -------
@@ -238,10 +246,9 @@ def local_distances(
     cells = list(ordered(lambda inside: _cell_sums(maps, inside, cell), insides))
     sums = [own.sum(axis=(1, 2), dtype=np.float64) for own in cells]
     far = [(_FAR_WEIGHT * own[:-1] / own[-1]).astype(np.float32) for own in sums]
-    nearness = tuple(
-        _nearness(length, size, _NEIGHBOURHOOD * steps)
-        for length, size, steps in zip(maps.shape[1:], cell, span, strict=True)
-    )
+    axes = list(zip(maps.shape[1:], cell, span, strict=True))
+    nearness = [_nearness(length, size, _NEIGHBOURHOOD * steps) for length, size, steps in axes]
+    own = [near * _is_same_window(*axis) for near, axis in zip(nearness, axes, strict=True)]
     distances = np.full((len(insides), *maps.shape[1:]), np.inf, np.float32)
 
     def fill(tile: tuple[slice, slice]) -> None:
@@ -252,7 +259,10 @@ def local_distances(
         )
         for index in range(len(insides)):
             # The last one of the sums counts the places.
-            nearby = rows @ cells[index][:, near_rows, near_columns] @ columns.T
+            there = cells[index][:, near_rows, near_columns]
+            nearby = rows @ there @ columns.T
+            if apart:
+                nearby -= own[0][tile[0], near_rows] @ there @ own[1][tile[1], near_columns].T
             centre = nearby[:-1]
             centre += far[index][:, None, None]
             centre /= nearby[-1] + np.float32(_FAR_WEIGHT)
@@ -281,6 +291,11 @@ def _nearness(length: int, cell: int, sigma: float) -> npt.NDArray[np.float32]:
     steps = (np.arange(length)[:, None] - centres) / sigma
     weights = np.exp(-(steps**2) / 2) / (sigma * np.sqrt(2 * np.pi))
     return np.where(np.abs(steps) <= _FARTHEST, weights, 0).astype(np.float32)
+
+
+def _is_same_window(length: int, cell: int, steps: int) -> BoolArray:
+    """Tell which cells lie in the same window as a place, of windows side by side, shape (place, cell)."""
+    return np.equal.outer(np.arange(length) // steps, np.arange(0, length, cell) // steps)
 
 
 def _reached(nearness: npt.NDArray[np.float32], places: slice) -> tuple[npt.NDArray[np.float32], slice]:

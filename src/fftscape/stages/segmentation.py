@@ -22,7 +22,7 @@ _DIRECTIONS, _DIRECTIONS_EACH, MOST_DIRECTIONS = 4, 3, 16
 _RELIABLE = 0.9
 # Labels may change so far from a boundary, in windows of the coarser scale.
 _REACH = 0.5
-# Beyond that reach, smoothing needs the windows so much further.
+# Beyond that reach, smoothing needs the windows so much further: two sigmas of a light one, one of a heavy one.
 _MARGIN = 0.25
 # Components of so many of the finer windows teach by all of them; larger ones by patches, each a coarser window wide,
 # of which there is one in so many along each axis.
@@ -159,20 +159,19 @@ def sharpened(
     if not all(inside.any() for inside in insides):
         return None
     directions = min(_DIRECTIONS + _DIRECTIONS_EACH * count, MOST_DIRECTIONS)
-    values = without_gaps(np.moveaxis(scores(directions), 0, -1).astype(np.float32), grid.valid)
+    values = without_gaps(np.moveaxis(scores(directions), 0, -1), grid.valid)
     near = within_reach(labels, count, span, _REACH)
-    wanted = np.logical_or.reduce([*insides, near.sum(axis=0) > 1])
+    beyond_doubt, undecided = np.logical_or.reduce(insides), near.sum(axis=0) > 1
     for smoothing in smoothings:
         smooth = _smoothed(values, (smoothing * grid.span[0], smoothing * grid.span[1]))
         smooth = smooth @ whitening(_covariance_within(smooth, insides)).astype(np.float32)
-        distances = local_distances(smooth, insides, span, wanted)
-        nearest = distances.argmin(axis=0)
+        nearest = local_distances(smooth, insides, span, beyond_doubt, apart=True).argmin(axis=0)
         if min(np.mean(nearest[inside] == index) for index, inside in enumerate(insides)) >= _RELIABLE:
             break
     else:
         return None
     # Beyond reach of the boundary a window keeps its component, also where it was looked at to teach.
-    distances = np.sqrt(np.where(near.sum(axis=0) > 1, distances, 0))
+    distances = np.sqrt(np.where(undecided, local_distances(smooth, insides, span, undecided), 0))
     return Assignment(grid, np.where(near, distances, distances.max() * 2)), smoothing
 
 
