@@ -31,7 +31,7 @@ def test_the_tests_of_promises_are_there(path: str, name: str) -> None:
 def test_long_tests_are_said_to_be_long(line: str) -> None:
     path, name = TESTS[[f"`{path}::{name}`" in line for path, name in TESTS].index(True)]
     head, _, _ = (ROOT / path).read_text("utf-8").partition(f"\ndef {name}(")
-    marks = head.rpartition("\n\n\n")[2]
+    marks = f"{head}\n".rpartition("\n\n\n")[2]
     is_long = "\n@pytest.mark.long" in f"\n{marks}" or re.search(
         r"^pytestmark = pytest\.mark\.long", head, re.MULTILINE
     )
