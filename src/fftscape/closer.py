@@ -1,6 +1,6 @@
 """The close look: windows of half the size in, where they lie along the directions in which they differ out.
 
-It does not depend on what the components are, so one look serves any number of them; below the survey.
+It does not depend on what the components are, so one look serves any number of them; below the pipeline.
 """
 
 from __future__ import annotations
